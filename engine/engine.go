@@ -1,0 +1,185 @@
+// Package engine runs ordered lists of idempotent steps and says what became of each. It knows nothing of virtual
+// machines or scripts.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// State is what an Event says of a step.
+type State string
+
+// The states of a step. A step that runs to its end is OK, Changed or Failed; what comes after a failed one is NotRun.
+const (
+	Started  State = "start"   // its check begins
+	Applying State = "apply"   // its check found something to do
+	Waiting  State = "wait"    // it waits for something outside, named by Why
+	OK       State = "ok"      // it was so already
+	Changed  State = "changed" // it was applied, and a second check confirmed it
+	Failed   State = "failed"
+	NotRun   State = "not_run"
+)
+
+// final tells whether no other event follows for the step.
+func (s State) final() bool {
+	switch s {
+	case OK, Changed, Failed, NotRun:
+		return true
+	}
+	return false
+}
+
+// Event is one thing that happened to a step.
+type Event struct {
+	Step  string
+	State State
+	Why   string        // the reason of a no-op, what is to change, or what is waited for
+	Took  time.Duration // of a final state
+	Err   error         // of a failed step
+}
+
+// Observer is told every event as it happens.
+type Observer func(Event)
+
+// Stage is one or more consecutive steps of the list that run together.
+type Stage interface {
+	// Names lists its steps in order.
+	Names() []string
+	// Run takes the steps in order, tells observe about each, and stops at the first that fails, with its error.
+	Run(ctx context.Context, observe Observer) error
+}
+
+// Finding is what a step's check found.
+type Finding struct {
+	Change bool   // something is to do
+	Why    string // what is to do, or why nothing is
+}
+
+// Step checks one thing, and changes it where the check says so.
+type Step interface {
+	Name() string
+	Check(ctx context.Context) (Finding, error)
+	Apply(ctx context.Context) error
+}
+
+// Single makes a stage of one step: check, apply where something is to do, and check again. An apply after which the
+// check still finds something to do has failed.
+func Single(step Step) Stage { return single{step} }
+
+type single struct{ step Step }
+
+func (s single) Names() []string { return []string{s.step.Name()} }
+
+func (s single) Run(ctx context.Context, observe Observer) error {
+	begin := time.Now()
+	name := s.step.Name()
+	finish := func(state State, why string, err error) error {
+		observe(Event{Step: name, State: state, Why: why, Took: time.Since(begin), Err: err})
+		return err
+	}
+	observe(Event{Step: name, State: Started})
+	before, err := s.step.Check(ctx)
+	if err != nil {
+		return finish(Failed, "", err)
+	}
+	if !before.Change {
+		return finish(OK, before.Why, nil)
+	}
+	observe(Event{Step: name, State: Applying, Why: before.Why})
+	if err := s.step.Apply(ctx); err != nil {
+		return finish(Failed, before.Why, err)
+	}
+	after, err := s.step.Check(ctx)
+	if err == nil && after.Change {
+		err = fmt.Errorf("applied, and yet: %s", after.Why)
+	}
+	if err != nil {
+		return finish(Failed, before.Why, err)
+	}
+	return finish(Changed, before.Why, nil)
+}
+
+// Report is what became of a list of steps.
+type Report struct {
+	Steps []Event // the final event of each step, in order
+	Took  time.Duration
+	Err   error // why the list ended early, or nil
+}
+
+// Count is the number of steps that ended in a state.
+func (r Report) Count(state State) int {
+	n := 0
+	for _, step := range r.Steps {
+		if step.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+// Run takes the stages in order and stops at the first failure. Every step of the list gets a final event: where a stage
+// ended without naming a failed step, the first that had not ended is the one.
+func Run(ctx context.Context, stages []Stage, observe Observer) Report {
+	begin := time.Now()
+	ended := map[string]Event{}
+	record := func(event Event) {
+		if event.State.final() {
+			ended[event.Step] = event
+		}
+		observe(event)
+	}
+	var report Report
+	failed := false
+	for _, stage := range stages {
+		if report.Err == nil {
+			report.Err = runStage(ctx, stage, record)
+		}
+		for _, name := range stage.Names() {
+			if _, ok := ended[name]; !ok && report.Err != nil {
+				if failed {
+					record(Event{Step: name, State: NotRun})
+				} else {
+					record(Event{Step: name, State: Failed, Err: report.Err})
+				}
+			}
+			failed = failed || ended[name].State == Failed
+			report.Steps = append(report.Steps, ended[name])
+		}
+	}
+	report.Took = time.Since(begin)
+	return report
+}
+
+func runStage(ctx context.Context, stage Stage, observe Observer) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	err := stage.Run(ctx, observe)
+	if err != nil && ctx.Err() != nil {
+		// What a cancelled stage ran into is a consequence; the cause is what the user wants to read.
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
+}
+
+// Advice is an error with a command that mends it.
+type Advice struct {
+	Err  error
+	Hint string // a command to type, or what to do in one line
+}
+
+// Advise adds a hint to an error. A nil error stays nil.
+func Advise(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &Advice{Err: err, Hint: fmt.Sprintf(format, args...)}
+}
+
+func (a *Advice) Error() string { return a.Err.Error() }
+
+// Unwrap gives the error without the hint.
+func (a *Advice) Unwrap() error { return a.Err }

@@ -1,0 +1,77 @@
+package lima
+
+import (
+	"slices"
+	"strconv"
+
+	"al.essio.dev/pkg/shellescape"
+)
+
+// All of limactl's argument lists are built here.
+
+// Template is what new instances are made from.
+const Template = "template:fedora"
+
+// Machine is what a new instance is to be.
+type Machine struct {
+	Instance   string
+	CPUs       int
+	MemoryGiB  string // decimal numbers, as --memory and --disk take them
+	DiskGiB    string
+	Containerd string   // empty leaves it to Lima
+	Ports      []string // host:guest
+}
+
+// CreateArgs is the command that makes and starts a new instance. It is the only way in which dvm makes one.
+func (c *Client) CreateArgs(m Machine) []string {
+	args := c.global("start", "--yes", "--name", m.Instance,
+		"--cpus", strconv.Itoa(m.CPUs), "--memory", m.MemoryGiB, "--disk", m.DiskGiB, "--mount-none")
+	for _, pair := range m.Ports {
+		args = append(args, "--port-forward", pair)
+	}
+	if m.Containerd != "" {
+		args = append(args, "--containerd", m.Containerd)
+	}
+	return append(args, Template)
+}
+
+// startArgs must only be used for an instance that was just seen: of a name that is gone, limactl would make another
+// kind of instance, with the home directory mounted.
+func (c *Client) startArgs(instance string) []string { return c.global("start", "--yes", instance) }
+
+func (c *Client) stopForceArgs(instance string) []string {
+	return c.global("--tty=false", "stop", "--force", instance)
+}
+
+func (c *Client) listArgs(instances ...string) []string {
+	return c.global(append([]string{"list", "--json"}, instances...)...)
+}
+
+// bootstrap reads the program's length, then the program. All of it is on stdin, since argv is for all to see; what comes
+// after it on stdin is left for the program. Where stdin ends at once, nothing runs.
+const bootstrap = `IFS= read -r n && eval "$(head -c "$n")"`
+
+func (c *Client) sessionArgs(instance string) []string {
+	return c.shellArgs(instance, "bash", "-c", bootstrap)
+}
+
+// shellArgs wants a first word without =, which Lima would take for an assignment.
+func (c *Client) shellArgs(instance string, command ...string) []string {
+	return c.global(append([]string{"--tty=false", "shell", "--workdir", "/", instance}, command...)...)
+}
+
+func (c *Client) global(args ...string) []string {
+	return append([]string{"--log-level", c.LogLevel}, args...)
+}
+
+// verb is the subcommand of an argument list, for messages.
+func verb(args []string) string {
+	known := []string{"start", "stop", "list", "shell", "edit", "delete"}
+	if i := slices.IndexFunc(args, func(arg string) bool { return slices.Contains(known, arg) }); i >= 0 {
+		return args[i]
+	}
+	return ""
+}
+
+// Quote joins words so that a POSIX shell splits them again.
+func Quote(words []string) string { return shellescape.QuoteCommand(words) }

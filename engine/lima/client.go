@@ -1,0 +1,179 @@
+// Package lima is the only code that runs limactl.
+package lima
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"dvm/engine"
+)
+
+const (
+	// stopGrace is how long a cancelled limactl may take to end before it is killed.
+	stopGrace = 3 * time.Second
+	// maxAnswer bounds what is read of limactl's standard output, in bytes.
+	maxAnswer = 64 << 20
+)
+
+// Client runs limactl for one VM. Its methods are safe for use by several goroutines.
+type Client struct {
+	Command  []string  // the program and the arguments that come before dvm's
+	Home     string    // LIMA_HOME, absolute
+	LogLevel string    // limactl's --log-level
+	Log      io.Writer // gets the calls and what limactl says on stderr, a whole line a Write
+}
+
+// CommandError is a limactl that did not succeed.
+type CommandError struct {
+	Args []string // without the program
+	Code int      // its exit code, -1 where a signal ended it
+	Tail []string // the last lines of its stderr
+	err  error
+}
+
+func (e *CommandError) Error() string {
+	text := "limactl " + verb(e.Args) + ": " + e.err.Error()
+	if words := e.words(); words != "" {
+		text = "limactl " + verb(e.Args) + ": " + words
+	}
+	return text
+}
+
+// words is what limactl said itself: the message of its last fatal record, else its last line.
+func (e *CommandError) words() string {
+	for i := len(e.Tail) - 1; i >= 0; i-- {
+		if message, ok := fatalMessage(e.Tail[i]); ok {
+			return message
+		}
+	}
+	if len(e.Tail) > 0 {
+		return e.Tail[len(e.Tail)-1]
+	}
+	return ""
+}
+
+// Unwrap gives the error of the process.
+func (e *CommandError) Unwrap() error { return e.err }
+
+// ScratchDir is a directory of dvm's own in Lima's, which Lima takes for no instance because of the underscore. limactl
+// runs there, since it writes lima.REJECTED.yaml into the directory that it runs in; dvm's locks are beside it.
+func (c *Client) ScratchDir() (string, error) {
+	dir := filepath.Join(c.lockDir(), "scratch")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make a directory for limactl to run in: %w", err)
+	}
+	return dir, nil
+}
+
+func (c *Client) lockDir() string { return filepath.Join(c.Home, "_dvm") }
+
+// Dir is the directory that Lima keeps for an instance.
+func (c *Client) Dir(instance string) string { return filepath.Join(c.Home, instance) }
+
+// command prepares a limactl in a process group of its own, so that a Ctrl-C meant for dvm does not reach it by itself,
+// and so that it can be ended together with its ssh.
+func (c *Client) command(args []string) (*exec.Cmd, error) {
+	dir, err := c.ScratchDir()
+	if err != nil {
+		return nil, err
+	}
+	argv := append(append([]string{}, c.Command...), args...)
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:noctx // ended by group, see stopGroup
+	cmd.Dir = dir
+	cmd.Env = c.environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	_, _ = fmt.Fprintf(c.Log, "%s $ limactl %s\n", time.Now().Format(time.RFC3339), Quote(args))
+	return cmd, nil
+}
+
+// environment is dvm's own without what would change what limactl runs (SSH) or prints (_LIMA_OUTPUT_IS_TTY).
+func (c *Client) environment() []string {
+	var env []string
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		switch name {
+		case "SSH", "_LIMA_OUTPUT_IS_TTY", "LIMA_HOME":
+		default:
+			env = append(env, pair)
+		}
+	}
+	return append(env, "LIMA_HOME="+c.Home)
+}
+
+// run runs limactl to its end and gives its standard output. It ends limactl when ctx does, and then returns the cause.
+func (c *Client) run(ctx context.Context, args []string) ([]byte, error) {
+	cmd, err := c.command(args)
+	if err != nil {
+		return nil, err
+	}
+	var stdout bytes.Buffer
+	stderr := &tail{log: c.Log}
+	cmd.Stdout = &limited{w: &stdout, left: maxAnswer}
+	cmd.Stderr = stderr
+	// ssh's master process may hold the pipes open after limactl has ended.
+	cmd.WaitDelay = stopGrace
+	if err := cmd.Start(); err != nil {
+		return nil, startError(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		stopGroup(cmd, ended)
+		return nil, context.Cause(ctx)
+	}
+	stderr.flush()
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return stdout.Bytes(), &CommandError{Args: args, Code: cmd.ProcessState.ExitCode(), Tail: stderr.lines, err: err}
+	}
+	return stdout.Bytes(), nil
+}
+
+// stopGroup ends a limactl and what it runs: politely, then for good.
+func stopGroup(cmd *exec.Cmd, ended <-chan error) {
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+	select {
+	case <-ended:
+	case <-time.After(stopGrace):
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-ended
+	}
+}
+
+// startError says what to do where there is no limactl.
+func startError(err error) error {
+	if !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("run limactl: %w", err)
+	}
+	hint := "brew install lima"
+	if runtime.GOOS == "linux" {
+		hint = "install Lima 2.0 or later: https://lima-vm.io/docs/installation/ (with Homebrew: brew install lima)"
+	}
+	return engine.Advise(fmt.Errorf("run limactl: %w", err), "%s", hint)
+}
+
+// limited drops what is beyond a number of bytes, and never blocks its writer.
+type limited struct {
+	w    io.Writer
+	left int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(len(p), l.left)
+	l.left -= n
+	if _, err := l.w.Write(p[:n]); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

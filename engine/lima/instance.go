@@ -1,0 +1,224 @@
+package lima
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"dvm/engine"
+)
+
+// Status is what Lima says of an instance.
+type Status string
+
+// The statuses that dvm knows. Running means that the processes live, not that the guest has booted.
+const (
+	Running Status = "Running"
+	Stopped Status = "Stopped"
+	Broken  Status = "Broken"
+)
+
+// Instance is one object of limactl's list, with what dvm needs of it.
+type Instance struct {
+	Name   string  `json:"name"`
+	Status Status  `json:"status"`
+	Dir    string  `json:"dir"`
+	Config *Config `json:"config"` // nil where Lima can't read lima.yaml
+}
+
+// Config is an instance's configuration with Lima's defaults filled in.
+type Config struct {
+	Images []struct {
+		Location string `json:"location"`
+	} `json:"images"`
+	Mounts []struct {
+		Location string `json:"location"`
+	} `json:"mounts"`
+}
+
+// Fedora tells whether the instance was made from a Fedora image, which says that it is one of dvm's.
+func (c *Config) Fedora() bool {
+	for _, image := range c.Images {
+		if strings.Contains(strings.ToLower(image.Location), "fedora") {
+			return true
+		}
+	}
+	return false
+}
+
+// Exists tells whether Lima has a directory for the instance. It costs one stat.
+func (c *Client) Exists(instance string) (bool, error) {
+	_, err := os.Lstat(c.Dir(instance))
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, os.ErrNotExist):
+		return false, nil
+	}
+	return false, fmt.Errorf("look for instance %s: %w", instance, err)
+}
+
+// HasHostAgent tells whether the instance looks as if it ran. It costs one stat.
+func (c *Client) HasHostAgent(instance string) bool {
+	_, err := os.Stat(filepath.Join(c.Dir(instance), "ha.pid"))
+	return err == nil
+}
+
+// Find asks limactl for one instance; nil means that there is none.
+func (c *Client) Find(ctx context.Context, instance string) (*Instance, error) {
+	answer, err := c.run(ctx, c.listArgs(instance))
+	var failed *CommandError
+	if err != nil && !errors.As(err, &failed) {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	for {
+		var found Instance
+		switch decodeErr := decoder.Decode(&found); {
+		case errors.Is(decodeErr, io.EOF):
+			return nil, c.notListed(instance, err)
+		case decodeErr != nil:
+			return nil, fmt.Errorf("limactl list: its answer is not what it should be: %w", decodeErr)
+		case found.Name == instance:
+			return &found, nil
+		}
+	}
+}
+
+// notListed tells an instance that does not exist, which makes limactl's list fail too, from a list that failed.
+func (c *Client) notListed(instance string, listErr error) error {
+	exists, err := c.Exists(instance)
+	switch {
+	case err != nil:
+		return err
+	case !exists:
+		return nil
+	case listErr != nil:
+		return listErr
+	}
+	return fmt.Errorf("limactl list: says nothing of %s, though %s exists", instance, c.Dir(instance))
+}
+
+// Create makes and starts a new instance. It returns once the guest has booted.
+func (c *Client) Create(ctx context.Context, m Machine) error {
+	_, err := c.run(ctx, c.CreateArgs(m))
+	return c.withReason(m.Instance, err)
+}
+
+// Start starts an instance that the caller has just seen stopped, under the start lock.
+func (c *Client) Start(ctx context.Context, instance string) error {
+	_, err := c.run(ctx, c.startArgs(instance))
+	return c.withReason(instance, err)
+}
+
+// StopForce ends the processes of an instance in any state. The guest's file systems are not flushed.
+func (c *Client) StopForce(ctx context.Context, instance string) error {
+	_, err := c.run(ctx, c.stopForceArgs(instance))
+	return err
+}
+
+// Flush has the guest write its file systems to disk, where it still can, within a deadline.
+func (c *Client) Flush(ctx context.Context, instance string, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	_, err := c.run(ctx, c.shellArgs(instance, "sync"))
+	return err
+}
+
+// withReason adds the last error that the host agent logged: limactl itself often does not know the reason.
+func (c *Client) withReason(instance string, err error) error {
+	var failed *CommandError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	path := filepath.Join(c.Dir(instance), "ha.stderr.log")
+	if reason := lastAgentError(path); reason != "" {
+		return fmt.Errorf("%w\nthe host agent's last error: %s", err, reason)
+	}
+	return err
+}
+
+func lastAgentError(path string) (reason string) {
+	_ = eachLine(path, func(line []byte) bool {
+		var record struct{ Level, Msg string }
+		if json.Unmarshal(line, &record) == nil && (record.Level == "error" || record.Level == "fatal") {
+			reason = record.Msg
+		}
+		return true
+	})
+	return reason
+}
+
+// Booted tells whether the host agent has reported the guest as ready since its last start. Where Lima keeps no such
+// report, the guest itself has to tell.
+func (c *Client) Booted(instance string) bool {
+	booted := false
+	err := eachLine(filepath.Join(c.Dir(instance), "ha.stdout.log"), func(line []byte) bool {
+		var event struct {
+			Status struct{ Running bool }
+		}
+		booted = json.Unmarshal(line, &event) == nil && event.Status.Running
+		return !booted
+	})
+	return booted || err != nil
+}
+
+// AwaitBoot waits until the host agent reports the guest as ready.
+func (c *Client) AwaitBoot(ctx context.Context, instance string, within time.Duration) error {
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for !c.Booted(instance) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-deadline.C:
+			return engine.Advise(fmt.Errorf("%s has not booted within %s; its console is in %s", instance, within,
+				filepath.Join(c.Dir(instance), "serial*.log")), "limactl stop --force %s", instance)
+		}
+	}
+	return nil
+}
+
+// MountedBy names the file that gives an instance its mounts.
+func (c *Client) MountedBy(instance string) string {
+	for _, name := range []string{"override.yaml", "default.yaml"} {
+		path := filepath.Join(c.Home, "_config", name)
+		found := false
+		_ = eachLine(path, func(line []byte) bool {
+			found = bytes.HasPrefix(line, []byte("mounts:"))
+			return !found
+		})
+		if found {
+			return path
+		}
+	}
+	return filepath.Join(c.Dir(instance), "lima.yaml")
+}
+
+// eachLine calls do for every line of a file until it returns false. Lines that are too long end it with an error.
+func eachLine(path string, do func(line []byte) bool) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if !do(lines.Bytes()) {
+			return nil
+		}
+	}
+	return lines.Err()
+}

@@ -1,0 +1,87 @@
+package lima
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestFatalMessage(t *testing.T) {
+	for line, want := range map[string]string{
+		"time=\"2026-11-23T20:57:34Z\" level=fatal msg=\"unmatched instances\"":                           "unmatched instances",
+		"time=\"2026-11-23T21:00:15Z\" level=fatal msg=\"instance `nosuch` not found\" key=1":             "instance `nosuch` not found",
+		"time=\"2026-11-23T21:16:39Z\" level=fatal msg=\"field `a` must be < 65536\\nfield `b` must be\"": "field `a` must be < 65536; field `b` must be",
+		"time=x level=fatal msg=plain more=1":                                                             "plain",
+		"time=x level=warning msg=\"No instance\"":                                                        "",
+		"limactl: must not run as the root user":                                                          "",
+	} {
+		if got, _ := fatalMessage(line); got != want {
+			t.Errorf("%s: message is %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestParseMarker(t *testing.T) {
+	for _, c := range []struct {
+		line string
+		want Marker
+		ok   bool
+	}{
+		{"N ok 2 0 uid 1001", Marker{"ok", 2, 0, "uid 1001"}, true},
+		{"N failed 0 7 ", Marker{"failed", 0, 7, ""}, true},
+		{"M ok 2 0 x", Marker{}, false},
+		{"N ok x 0 y", Marker{}, false},
+		{"N ok 1", Marker{}, false},
+		{" N ok 2 0 x", Marker{}, false},
+		{"", Marker{}, false},
+	} {
+		got, ok := parseMarker(c.line, "N")
+		if ok != c.ok || (ok && got != c.want) {
+			t.Errorf("%q is read as %+v, %v", c.line, got, ok)
+		}
+	}
+}
+
+// TestReadLines holds a line in parts against a line: no part may pass for one, however the bytes arrive.
+func TestReadLines(t *testing.T) {
+	long := strings.Repeat("x", 200<<10)
+	text := "a\n\n" + long + "\nb\nlast"
+	for name, reader := range map[string]io.Reader{
+		"at once":       strings.NewReader(text),
+		"byte by byte":  iotest.OneByteReader(strings.NewReader(text)),
+		"with an error": iotest.DataErrReader(strings.NewReader(text)),
+	} {
+		var whole []string
+		size := 0
+		readLines(reader, func(line string, isWhole bool) {
+			size += len(line)
+			if isWhole {
+				whole = append(whole, line)
+			}
+		})
+		if got := strings.Join(whole, "|"); got != "a||b" {
+			t.Errorf("%s: whole lines are %q", name, got)
+		}
+		if want := len(text) - strings.Count(text, "\n"); size != want {
+			t.Errorf("%s: %d bytes were read, want %d", name, size, want)
+		}
+	}
+}
+
+// FuzzOutput: whatever a guest writes, only a whole line with the nonce is a fence, and memory stays bounded.
+func FuzzOutput(f *testing.F) {
+	f.Add("text\nNONCE 1\nmore")
+	f.Add("NONCE x\n\x00\xff NONCE 2\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		marker, ok := parseMarker(text, "NONCE")
+		if ok && !strings.HasPrefix(text, "NONCE "+marker.Event) {
+			t.Errorf("%q is read as %+v", text, marker)
+		}
+		readLines(strings.NewReader(text), func(line string, _ bool) {
+			if strings.Contains(line, "\n") {
+				t.Errorf("line %q of %q holds a line break", line, text)
+			}
+		})
+	})
+}

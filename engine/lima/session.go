@@ -1,0 +1,270 @@
+package lima
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"dvm/engine"
+)
+
+const (
+	helloWithin = 30 * time.Second // from the program's last byte to the guest's first word
+	fenceWithin = 2 * time.Second  // from a step's result to the end of its output, which comes by another pipe
+	leaveWithin = 5 * time.Second  // for the guest to end what it runs, once the lifeline is cut
+)
+
+// Marker is one report of the guest's session script.
+type Marker struct {
+	Event  string // see scripts/session.sh
+	Index  int    // of the step
+	Status int    // exit status, where the event has one
+	Text   string // from the guest: not to be trusted with a terminal
+}
+
+// settles tells whether the marker is a step's last, before which all of the step's output is to be read.
+func (m Marker) settles() bool {
+	switch m.Event {
+	case "ok", "changed", "failed", "refused", "change":
+		return true
+	}
+	return false
+}
+
+// Session is one limactl shell that runs one program in the guest. Until Run sends the program nothing runs there. While
+// it runs, its open stdin is a lifeline: when it closes, however this process ends, the guest ends what it had started.
+type Session struct {
+	instance string
+	args     []string
+	cmd      *exec.Cmd
+	stdin    *os.File
+	stdout   *os.File
+	stderr   *os.File
+	ended    chan error
+	status   error // of limactl, once it has ended
+	nonce    string
+}
+
+// Connect starts the connection for a session, and does not wait for it.
+func (c *Client) Connect(instance string) (*Session, error) {
+	args := c.sessionArgs(instance)
+	cmd, err := c.command(args)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{instance: instance, args: args, cmd: cmd, ended: make(chan error, 1), nonce: rand.Text()}
+	// Pipes of our own: reading can then end although ssh's master process still holds the other end.
+	var theirs [3]*os.File
+	var pipeErr [3]error
+	theirs[0], s.stdin, pipeErr[0] = os.Pipe()
+	s.stdout, theirs[1], pipeErr[1] = os.Pipe()
+	s.stderr, theirs[2], pipeErr[2] = os.Pipe()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs[0], theirs[1], theirs[2]
+	err = errors.Join(pipeErr[:]...)
+	if err == nil {
+		if err = cmd.Start(); err != nil {
+			err = startError(err)
+		}
+	}
+	for _, file := range theirs {
+		_ = file.Close()
+	}
+	if err != nil {
+		s.closePipes()
+		return nil, err
+	}
+	go func() { s.ended <- cmd.Wait() }()
+	return s, nil
+}
+
+func (s *Session) closePipes() {
+	for _, file := range []*os.File{s.stdin, s.stdout, s.stderr} {
+		_ = file.Close()
+	}
+}
+
+// Close ends a session that was never run.
+func (s *Session) Close() {
+	_ = s.stdin.Close()
+	stopGroup(s.cmd, s.ended)
+	s.closePipes()
+}
+
+// Run sends the program and follows it to its end. report gets each marker after all output of that step; output gets
+// every other line with the index of the step that it belongs to. It can be called once.
+func (s *Session) Run(ctx context.Context, program string, report func(Marker), output func(index int, line string)) error {
+	defer s.closePipes()
+	program = "session_nonce=" + s.nonce + "\n" + program
+	var readers conc.WaitGroup
+	markers := make(chan Marker)
+	fences := make(chan int, 16)
+	lastWords := &tail{log: io.Discard}
+	readers.Go(func() { s.readMarkers(markers) })
+	readers.Go(func() {
+		s.readOutput(fences, func(index int, line string) {
+			lastWords.add(line)
+			output(index, line)
+		})
+	})
+	readers.Go(func() {
+		// A guest that does not read must not keep the host from noticing. A pipe that breaks is noticed by its end.
+		_, _ = io.WriteString(s.stdin, strconv.Itoa(len(program))+"\n"+program)
+	})
+	err := s.follow(ctx, markers, fences, report)
+	s.leave(err == nil)
+	s.closePipes()
+	go func() {
+		for range markers { // until the reader has noticed
+		}
+	}()
+	readers.Wait()
+	if errors.Is(err, errDisconnected) {
+		err = s.disconnected(lastWords.lines)
+	}
+	return err
+}
+
+var errDisconnected = errors.New("the connection ended early")
+
+func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-chan int, report func(Marker)) error {
+	hello := time.NewTimer(helloWithin)
+	defer hello.Stop()
+	for {
+		select {
+		case marker, open := <-markers:
+			if !open {
+				return errDisconnected
+			}
+			hello.Stop()
+			if marker.Event == "end" {
+				return nil
+			}
+			if marker.settles() {
+				awaitFence(ctx, fences, marker.Index)
+			}
+			report(marker)
+		case <-hello.C:
+			return engine.Advise(fmt.Errorf("%s does not answer: no word from the guest within %s", s.instance, helloWithin),
+				"limactl stop --force %s, then the same again", s.instance)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// awaitFence waits until the output up to a step's end has been read. The deadline is for a guest that never says so.
+func awaitFence(ctx context.Context, fences <-chan int, index int) {
+	deadline := time.NewTimer(fenceWithin)
+	defer deadline.Stop()
+	for {
+		select {
+		case fence, open := <-fences:
+			if !open || fence >= index {
+				return
+			}
+		case <-deadline.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// leave cuts the lifeline and waits for limactl, which ends when all in the guest that holds the connection has ended.
+// After a program that ran to its end, what it left running on purpose is not waited for.
+func (s *Session) leave(complete bool) {
+	_ = s.stdin.Close()
+	patience := leaveWithin
+	if complete {
+		patience = fenceWithin
+	}
+	select {
+	case s.status = <-s.ended:
+	case <-time.After(patience):
+		stopGroup(s.cmd, s.ended)
+	}
+}
+
+// disconnected tells what is known of a connection that ended by itself.
+func (s *Session) disconnected(lastWords []string) error {
+	status := s.status
+	if status == nil {
+		status = errDisconnected
+	}
+	return &CommandError{Args: s.args, Code: s.cmd.ProcessState.ExitCode(), Tail: lastWords, err: status}
+}
+
+// readMarkers ignores whatever has not the session's nonce, such as the words of a login profile.
+func (s *Session) readMarkers(markers chan<- Marker) {
+	defer close(markers)
+	readLines(s.stdout, func(line string, whole bool) {
+		if marker, ok := parseMarker(line, s.nonce); ok && whole {
+			markers <- marker
+		}
+	})
+}
+
+// parseMarker reads `NONCE EVENT INDEX STATUS TEXT`.
+func parseMarker(line, nonce string) (Marker, bool) {
+	fields := strings.SplitN(line, " ", 5)
+	if len(fields) != 5 || fields[0] != nonce {
+		return Marker{}, false
+	}
+	index, indexErr := strconv.Atoi(fields[2])
+	status, statusErr := strconv.Atoi(fields[3])
+	return Marker{Event: fields[1], Index: index, Status: status, Text: fields[4]}, indexErr == nil && statusErr == nil
+}
+
+// readOutput tells lines from fences. A fence brings a line break of its own, which makes an empty line where the output
+// before it had one already; that one is dropped.
+func (s *Session) readOutput(fences chan<- int, output func(index int, line string)) {
+	defer close(fences)
+	step, empty := 0, false
+	readLines(s.stderr, func(line string, whole bool) {
+		if rest, found := strings.CutPrefix(line, s.nonce+" "); found && whole {
+			if index, err := strconv.Atoi(rest); err == nil {
+				empty = false
+				step = index + 1
+				select {
+				case fences <- index:
+				default: // nobody waits any more
+				}
+				return
+			}
+		}
+		if empty {
+			output(step, "")
+		}
+		if empty = line == ""; !empty {
+			output(step, line)
+		}
+	})
+}
+
+// readLines calls do for each line until the file ends or is closed. A line longer than the buffer comes in parts; whole
+// says that line is not a part, so that no part can pass for a line.
+func readLines(file io.Reader, do func(line string, whole bool)) {
+	reader := bufio.NewReaderSize(file, 64<<10)
+	whole := true
+	for {
+		part, err := reader.ReadSlice('\n')
+		ends := err == nil
+		if text := strings.TrimSuffix(string(part), "\n"); text != "" || ends {
+			do(text, whole && ends)
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+		whole = ends
+	}
+}

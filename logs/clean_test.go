@@ -1,0 +1,52 @@
+package logs
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+func TestClean(t *testing.T) {
+	for _, c := range []struct{ name, line, want string }{
+		{"plain", "a\tb c", "a\tb c"},
+		{"line break", "a\r\n", "a"},
+		{"colour", "\x1b[31mred\x1b[0m", "red"},
+		{"title", "\x1b]0;title\x07a", "a"},
+		{"title ended by ST", "\x1b]0;títle\x1b\\a", "a"},
+		{"clipboard", "\x1b]52;c;c3RvbGVu\x07a", "a"},
+		{"cursor", "a\x1b[2J\x1b[1;1Hb", "ab"},
+		{"device control", "\x1bP1$r0m\x1b\\a", "a"},
+		{"cut off", "a\x1b[", "a"},
+		{"C1", "a\u009b31mb", "ab"},
+		{"C1 as a byte", "a\x9b31mb", "a\uFFFD31mb"},
+		{"progress", "10%\r50%\r100%", "100%"},
+		{"backspace", "a\bb\x7f", "ab"},
+		{"NUL", "a\x00b", "ab"},
+		{"letters", "grün ✓ 日本", "grün ✓ 日本"},
+		{"reordered", "a\u202eb\u2066c", "abc"},
+		{"invalid", "a\xff\xfeb", "a\uFFFDb"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Clean(c.line); got != c.want {
+				t.Errorf("Clean(%q) = %q, want %q", c.line, got, c.want)
+			}
+		})
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("\x1b]0;x\x07\x1b[31mred\u009bm\r\u202e\xff")
+	f.Fuzz(func(t *testing.T, line string) {
+		clean := Clean(line)
+		if !utf8.ValidString(clean) {
+			t.Errorf("Clean(%q) = %q, not UTF-8", line, clean)
+		}
+		if strings.ContainsFunc(clean, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+			t.Errorf("Clean(%q) = %q, with a control character", line, clean)
+		}
+		if again := Clean(clean); again != clean {
+			t.Errorf("Clean(%q) = %q, then %q", line, clean, again)
+		}
+	})
+}

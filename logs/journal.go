@@ -1,0 +1,191 @@
+package logs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"dvm/engine"
+)
+
+const (
+	maxHeld   = 64 << 10 // bytes of a log kept in memory until the run has something to do
+	maxEvents = 1 << 20  // bytes of events.jsonl before it starts anew beside its last generation
+)
+
+// Names of the files in a VM's directory.
+const (
+	limaLog   = "lima.log"
+	setupLog  = "setup.log"
+	eventsLog = "events.jsonl"
+)
+
+// Journal keeps the logs of one VM: lima.log, setup.log and events.jsonl in a directory of its own.
+//
+// A run that has nothing to do leaves the logs of the run before it alone, so what is written goes to memory until Begin.
+type Journal struct {
+	dir    string
+	vm     string
+	lima   *logFile
+	setup  *logFile
+	events *os.File
+}
+
+// OpenJournal makes the VM's directory below stateDir and opens events.jsonl; the logs themselves wait for Begin.
+func OpenJournal(stateDir, vm string) (*Journal, error) {
+	dir := filepath.Join(stateDir, vm)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the log directory: %w", err)
+	}
+	for _, each := range []string{stateDir, dir} {
+		if err := os.Chmod(each, 0o700); err != nil { // whatever the umask, or whoever made it
+			return nil, fmt.Errorf("close the log directory to others: %w", err)
+		}
+	}
+	events, err := openEvents(filepath.Join(dir, eventsLog))
+	if err != nil {
+		return nil, fmt.Errorf("open the event log: %w", err)
+	}
+	return &Journal{
+		dir:    dir,
+		vm:     vm,
+		lima:   &logFile{path: filepath.Join(dir, limaLog)},
+		setup:  &logFile{path: filepath.Join(dir, setupLog)},
+		events: events,
+	}, nil
+}
+
+func openEvents(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxEvents {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, err
+		}
+	}
+	return openPrivate(path, os.O_APPEND)
+}
+
+func openPrivate(path string, flag int) (*os.File, error) {
+	file, err := os.OpenFile(path, flag|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Chmod(0o600); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// Lima is where the words of limactl and of the guest's own steps go, a whole line a Write.
+func (j *Journal) Lima() io.Writer { return j.lima }
+
+// Setup is where the output of setup scripts goes.
+func (j *Journal) Setup() io.Writer { return j.setup }
+
+// Path is where the log of a failed run stays: that of a setup script, or of everything else.
+func (j *Journal) Path(setup bool) string {
+	if setup {
+		return failedPath(j.setup.path)
+	}
+	return failedPath(j.lima.path)
+}
+
+// Begin starts both logs anew, with what was held back.
+func (j *Journal) Begin() error { return errors.Join(j.lima.begin(), j.setup.begin()) }
+
+// Fail keeps the run's logs as *.failed.log, in the place of those of the failure before.
+func (j *Journal) Fail() error {
+	return errors.Join(j.Begin(), keepFailed(j.lima.path), keepFailed(j.setup.path))
+}
+
+// Close ends the run.
+func (j *Journal) Close() error {
+	return errors.Join(j.lima.close(), j.setup.close(), j.events.Close())
+}
+
+// Record adds a step's event to events.jsonl.
+func (j *Journal) Record(event engine.Event) {
+	logger := zerolog.New(j.events)
+	line := logger.Log().Time("time", time.Now()).
+		Str("vm", j.vm).Str("step", event.Step).Str("state", string(event.State))
+	if event.Took > 0 {
+		line = line.Float64("seconds", event.Took.Seconds())
+	}
+	if event.Why != "" {
+		line = line.Str("reason", event.Why)
+	}
+	if event.Err != nil {
+		line = line.Str("error", event.Err.Error())
+	}
+	line.Send()
+}
+
+// logFile is a log that may still be held in memory.
+type logFile struct {
+	path string
+	mu   sync.Mutex
+	held bytes.Buffer
+	file *os.File
+}
+
+// Write never fails while the log is held; of more than can be held, the end is dropped.
+func (l *logFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file != nil {
+		return l.file.Write(p)
+	}
+	if l.held.Len()+len(p) <= maxHeld {
+		l.held.Write(p)
+	}
+	return len(p), nil
+}
+
+// begin makes a new file rather than emptying the old one, which may live on as a failed run's log.
+func (l *logFile) begin() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file != nil {
+		return nil
+	}
+	if err := os.Remove(l.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("start the log anew: %w", err)
+	}
+	file, err := openPrivate(l.path, os.O_TRUNC)
+	if err != nil {
+		return fmt.Errorf("start the log anew: %w", err)
+	}
+	l.file = file
+	_, err = l.held.WriteTo(file)
+	return err
+}
+
+func (l *logFile) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+func failedPath(path string) string { return path[:len(path)-len(".log")] + ".failed.log" }
+
+// keepFailed gives the log a second name that the next run leaves alone.
+func keepFailed(path string) error {
+	kept := failedPath(path)
+	if err := os.Remove(kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep the log: %w", err)
+	}
+	if err := os.Link(path, kept); err != nil {
+		return fmt.Errorf("keep the log: %w", err)
+	}
+	return nil
+}

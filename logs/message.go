@@ -1,0 +1,46 @@
+package logs
+
+import (
+	"strings"
+
+	"dvm/engine"
+)
+
+// The rules of dvm's own messages: `dvm: …`, `dvm: warning: …`, `dvm: hint: …`, lower case, no full stop, what the user
+// typed in quotes, one line each; a hint is a command to type.
+
+// Error prints err, a prefixed line for each that it joins, and the hints that go with them.
+func (t *Terminal) Error(err error) {
+	t.errorLines(err)
+	for _, hint := range hints(err) {
+		t.Hint(hint)
+	}
+}
+
+func (t *Terminal) errorLines(err error) {
+	for line := range strings.Lines(err.Error()) {
+		t.Line("dvm: %s", Clean(strings.TrimRight(line, "\n")))
+	}
+}
+
+// Warn prints a warning.
+func (t *Terminal) Warn(text string) { t.Line("dvm: warning: %s", Clean(text)) }
+
+// Hint prints a command to type.
+func (t *Terminal) Hint(text string) { t.Line("dvm: hint: %s", Clean(text)) }
+
+// hints collects the advice in a tree of errors, in order.
+func hints(err error) (found []string) {
+	switch tree := err.(type) { //nolint:errorlint // it walks the tree itself
+	case *engine.Advice:
+		return append(hints(tree.Err), tree.Hint)
+	case interface{ Unwrap() []error }:
+		for _, branch := range tree.Unwrap() {
+			found = append(found, hints(branch)...)
+		}
+		return found
+	case interface{ Unwrap() error }:
+		return hints(tree.Unwrap())
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Runs the guest steps of one sync, in order, and reports each as it goes.
+#
+# Inputs, as shell variables that stand before this text on the wire:
+#   session_nonce      a secret of this session; it starts every marker
+#   session_mode       apply, or check to change nothing
+#   session_boot_wait  seconds that the boot may still take
+#   session_lock_wait  seconds that another session's guest work may still take
+#   session_values     shell assignments that every step may read (DVM_USER=..., ...)
+#   step_name[i]       for messages; the other arrays have the same indices
+#   step_root[i]       1: apply runs as root, else as Lima's account
+#   step_values[i]     shell assignments for this step alone
+#   step_script[i]     the text of a script that defines check and apply
+#
+# A step's check writes a line that says why to stdout, a second one with a hint if it has one, and ends with
+#   0  it is so already      1  something is to do      else  it can't be done, or must not be
+# An apply is followed by a second check.
+#
+# Results: markers on stdout, one a line: NONCE EVENT INDEX STATUS TEXT. Everything else goes to stderr, where a line
+# NONCE INDEX is a fence: all output of that step came before it. Steps have no way to the stream of the markers.
+#
+# stdin stays open as long as the host wants the session to live. When it ends, so does all that the session started.
+#
+# shellcheck disable=SC2154 # the inputs are assigned before this text
+set -uo pipefail
+
+session() {
+	exec 3>&1 4<&0 1>&2 </dev/null
+	# The lock belongs to the open file, and so to the watcher too: it is free when the work has ended, not before.
+	exec 5<"$HOME"
+	watch_host &
+	session_watcher=$!
+	disown
+	emit hello 0 0 ""
+	if wait_for_boot; then
+		session_locked=
+		local i failed
+		for i in "${!step_name[@]}"; do
+			# Not in a condition, where bash would ignore errexit in all that the step runs.
+			run_step "$i"
+			failed=$?
+			((failed == 0)) || break
+		done
+	fi
+	# Before the host is told, which then closes stdin: what a script left running on purpose is to live on.
+	kill "$session_watcher"
+	emit end 0 0 ""
+}
+
+emit() { printf '%s %s %s %s %s\n' "$session_nonce" "$1" "$2" "$3" "${4//$'\n'/$'\t'}" >&3; }
+
+# fence follows a line break, since what came before may have ended without one.
+fence() { printf '\n%s %s\n' "$session_nonce" "$1" >&2; }
+
+# watch_host ends the session's process group when the host goes away: politely, then for good. Root does it, because
+# steps have children that are root's.
+watch_host() {
+	exec 3>&- 2>/dev/null 1>&2
+	local rest pid stat
+	while read -r -u 4 rest; do :; done
+	trap '' TERM
+	read -r stat </proc/self/stat
+	stat=${stat##*) }
+	read -r _ _ pid _ <<<"$stat"
+	# shellcheck disable=SC2016 # $1 is for the inner shell
+	sudo -n bash -c 'trap "" TERM; kill -TERM -- "-$1"; sleep 2; kill -KILL -- "-$1"' watch_host "$pid"
+}
+
+wait_for_boot() {
+	local begin=$SECONDS
+	[[ -e /run/lima-boot-done ]] && return
+	emit booting 0 0 ""
+	until [[ -e /run/lima-boot-done ]]; do
+		if ((SECONDS - begin >= session_boot_wait)); then
+			emit refused 0 0 "the guest has not booted within $session_boot_wait s"
+			return 1
+		fi
+		sleep 1
+	done
+}
+
+# lock keeps two sessions' changes from mixing. It is taken before the first change, so that a session that changes
+# nothing spends no process on it. It fails with 2 where it had to wait: what was checked may have changed since.
+lock() {
+	[[ -z $session_locked ]] || return 0
+	session_locked=1
+	flock -n 5 && return
+	emit locked "$1" 0 ""
+	flock -w "$session_lock_wait" 5 && return 2
+	return 1
+}
+
+# run_step fails where the steps after it must not run.
+run_step() {
+	local i=$1 why status
+	emit begin "$i" 0 ""
+	check_step "$i"
+	if ((status == 1)) && [[ $session_mode == apply ]]; then
+		lock "$i"
+		case $? in
+		0) ;;
+		2) check_step "$i" ;;
+		*)
+			fence "$i"
+			emit failed "$i" 0 "another sync's work in the guest has not ended within $session_lock_wait s"
+			return 1
+			;;
+		esac
+	fi
+	case $status in
+	0)
+		fence "$i"
+		emit ok "$i" 0 "$why"
+		;;
+	1)
+		if [[ $session_mode == apply ]]; then
+			apply_and_check "$i"
+		else
+			fence "$i"
+			emit change "$i" 0 "$why"
+		fi
+		;;
+	*)
+		fence "$i"
+		emit refused "$i" "$status" "$why"
+		return 1
+		;;
+	esac
+}
+
+# check_step sets why and status of the step's check.
+check_step() {
+	why=$(
+		exec 3>&- 4<&- 5<&-
+		eval "$session_values"
+		eval "${step_values[$1]}"
+		eval "${step_script[$1]}"
+		check
+	)
+	status=$?
+	why=${why:0:1000}
+}
+
+apply_and_check() {
+	local i=$1 before=$why
+	emit apply "$i" 0 "$why"
+	if [[ ${step_root[i]} == 1 ]]; then
+		# The program goes over stdin, where ps can't see it.
+		sudo -n bash -c 'eval "$(</dev/stdin)"' 3>&- 4<&- 5<&- <<<"$session_values
+${step_values[i]}
+${step_script[i]}
+apply </dev/null"
+	else
+		(
+			exec 3>&- 4<&- 5<&-
+			eval "$session_values"
+			eval "${step_values[i]}"
+			eval "${step_script[i]}"
+			apply
+		)
+	fi
+	status=$?
+	if ((status != 0)); then
+		fence "$i"
+		emit failed "$i" "$status" "$before"
+		return 1
+	fi
+	check_step "$i"
+	fence "$i"
+	if ((status != 0)); then
+		emit failed "$i" 0 "applied, and yet: $why"
+		return 1
+	fi
+	emit changed "$i" 0 "$before"
+}

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# DVM_USER has a range of subordinate ids of at least the counts asked for, in /etc/subuid and /etc/subgid, which no
+# other user shares. A range that is too small gets a second one; a count of 0 means none at all.
+#
+# Inputs: DVM_USER, DVM_SUBUID_COUNT, DVM_SUBGID_COUNT. apply runs as root.
+#
+# Both files are read whole by the shell: a check runs no process.
+set -Eeuo pipefail
+
+readonly lowest=524288      # where Fedora's own allocation begins
+readonly highest=4294967294 # the largest id that is not the error value
+
+# read_ranges FILE sets own_first, own_count, other_first and other_count: who has what. A line may name a uid.
+read_ranges() {
+	local owner first count
+	own_first=() own_count=() other_first=() other_count=()
+	[[ -e $1 ]] || return 0
+	while IFS=: read -r owner first count; do
+		[[ $first =~ ^[0-9]+$ && $count =~ ^[0-9]+$ ]] || continue
+		if [[ $owner == "$DVM_USER" || $owner == "$uid" ]]; then
+			own_first+=("$first") own_count+=("$count")
+		else
+			other_first+=("$first") other_count+=("$count")
+		fi
+	done <"$1"
+}
+
+# clash FIRST COUNT sets until to the end of another's range that overlaps this one, and fails where there is none.
+clash() {
+	local i
+	for i in "${!other_first[@]}"; do
+		if (($1 < other_first[i] + other_count[i] && other_first[i] < $1 + $2)); then
+			until=$((other_first[i] + other_count[i]))
+			return
+		fi
+	done
+	return 1
+}
+
+find_uid() {
+	local name
+	while IFS=: read -r name _ uid _; do
+		[[ $name == "$DVM_USER" ]] && return
+	done </etc/passwd
+	uid=none
+}
+
+# examine FILE COUNT adds what is wrong with the ranges in the file to problems.
+examine() {
+	local i until enough=
+	read_ranges "$1"
+	if (($2 == 0)); then
+		((${#own_first[@]} == 0)) || problems+=("$1 has ${own_count[0]}, wants none")
+		return 0
+	fi
+	for i in "${!own_first[@]}"; do
+		if clash "${own_first[i]}" "${own_count[i]}"; then
+			problems+=("$1 shares ${own_first[i]}:${own_count[i]} with another user")
+			return 0
+		fi
+		((own_count[i] < $2)) || enough=1
+	done
+	[[ -n $enough ]] || problems+=("$1 has ${own_count[*]:-none}, wants $2")
+}
+
+check() {
+	local uid own_first own_count other_first other_count problems=()
+	find_uid
+	examine /etc/subuid "$DVM_SUBUID_COUNT"
+	examine /etc/subgid "$DVM_SUBGID_COUNT"
+	if ((${#problems[@]} > 0)); then
+		local IFS=';'
+		echo "${problems[*]}"
+		exit 1
+	fi
+	echo "$DVM_SUBUID_COUNT uids, $DVM_SUBGID_COUNT gids"
+}
+
+apply() {
+	local uid
+	find_uid
+	settle /etc/subuid "$DVM_SUBUID_COUNT" --add-subuids --del-subuids
+	settle /etc/subgid "$DVM_SUBGID_COUNT" --add-subgids --del-subgids
+}
+
+# settle FILE COUNT ADD DELETE takes away the ranges that must not stay and adds one where none is large enough.
+settle() {
+	local own_first own_count other_first other_count i until last enough=
+	if [[ ! -e $1 ]]; then
+		(umask 0022 && : >>"$1")
+	fi
+	read_ranges "$1"
+	for i in "${!own_first[@]}"; do
+		last=$((own_first[i] + own_count[i] - 1))
+		if (($2 == 0)) || clash "${own_first[i]}" "${own_count[i]}"; then
+			usermod "$4" "${own_first[i]}-$last" -- "$DVM_USER"
+			continue
+		fi
+		((own_count[i] < $2)) || enough=1
+		# A second range of the user's own must not overlap this one either.
+		other_first+=("${own_first[i]}") other_count+=("${own_count[i]}")
+	done
+	if (($2 == 0)) || [[ -n $enough ]]; then
+		return 0
+	fi
+	local first=$lowest
+	while clash "$first" "$2"; do
+		first=$until
+	done
+	if ((first + $2 - 1 > highest)); then
+		echo "$1 has no room for $2 more ids" >&2
+		return 1
+	fi
+	usermod "$3" "$first-$((first + $2 - 1))" -- "$DVM_USER"
+}

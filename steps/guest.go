@@ -1,0 +1,232 @@
+package steps
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"dvm/config"
+	"dvm/engine"
+	"dvm/engine/lima"
+	"dvm/scripts"
+)
+
+const lockWithin = 60 * time.Second // for the guest work of a sync that was cut off to end
+
+// variable is a shell variable for a guest script.
+type variable struct{ name, value string }
+
+// guestStep is a step that a shell script checks and applies in the guest.
+type guestStep struct {
+	name   string
+	script string
+	root   bool // apply runs as root
+	setup  bool // it runs a setup script, whose output has a log of its own
+	values []variable
+}
+
+// Output is told every line that a guest step prints. The line is the guest's: not to be trusted with a terminal.
+type Output func(step string, setup bool, line string)
+
+// guest is the stage of all guest steps, which travel to the guest as one program.
+type guest struct {
+	vm      config.VM
+	steps   []guestStep
+	connect func() (*lima.Session, error)
+	output  Output
+}
+
+func guestSteps(vm config.VM) []guestStep {
+	list := []guestStep{
+		{name: "user", script: scripts.User, root: true, values: []variable{{"DVM_SUDO", zeroOrOne(vm.Sudo)}}},
+		{name: "code", script: scripts.Code, root: true},
+		{name: "subids", script: scripts.SubIDs, root: true},
+	}
+	run := rand.Text()
+	for _, script := range vm.Setup {
+		list = append(list, guestStep{name: "setup " + script.Name, script: scripts.Setup, setup: true, values: []variable{
+			{"setup_name", script.Name},
+			{"setup_id", script.ID},
+			{"setup_stamp", hash(script.ID)},
+			{"setup_hash", hash(append([]string{script.ID, script.Body}, flat(shared(vm))...)...)},
+			{"setup_force", zeroOrOne(vm.Force)},
+			{"setup_run", run},
+			{"setup_body", script.Body},
+		}})
+	}
+	return list
+}
+
+// shared is what every guest step may read, and what setup scripts find exported.
+func shared(vm config.VM) []variable {
+	return []variable{
+		{"DVM_NAME", vm.Name},
+		{"DVM_VM", vm.Name},
+		{"DVM_LIMA_NAME", vm.Instance},
+		{"DVM_USER", vm.User},
+		{"DVM_CODE_DIR", vm.CodeDir()},
+		{"DVM_PORTS", vm.Ports.String()},
+		{"DVM_SUBUID_COUNT", strconv.Itoa(vm.SubUIDCount)},
+		{"DVM_SUBGID_COUNT", strconv.Itoa(vm.SubGIDCount)},
+	}
+}
+
+// program is the text that the guest runs: values as quoted data, then the session script, then the one line that calls
+// it, so that a program cut off on its way does nothing.
+func (g *guest) program() string {
+	var text strings.Builder
+	assign := func(name, value string) { text.WriteString(name + "=" + shellescape.Quote(value) + "\n") }
+	assign("session_mode", "apply")
+	assign("session_boot_wait", strconv.Itoa(int(bootWithin.Seconds())))
+	assign("session_lock_wait", strconv.Itoa(int(lockWithin.Seconds())))
+	assign("session_values", assignments(shared(g.vm)))
+	for i, step := range g.steps {
+		index := "[" + strconv.Itoa(i) + "]"
+		assign("step_name"+index, step.name)
+		assign("step_root"+index, zeroOrOne(step.root))
+		assign("step_values"+index, assignments(step.values))
+		assign("step_script"+index, step.script)
+	}
+	text.WriteString(scripts.Session)
+	text.WriteString("\nsession\n")
+	return text.String()
+}
+
+func assignments(values []variable) string {
+	var text strings.Builder
+	for _, v := range values {
+		text.WriteString(v.name + "=" + shellescape.Quote(v.value) + "\n")
+	}
+	return text.String()
+}
+
+func (g *guest) Names() []string {
+	names := make([]string, len(g.steps))
+	for i, step := range g.steps {
+		names[i] = step.name
+	}
+	return names
+}
+
+func (g *guest) Run(ctx context.Context, observe engine.Observer) error {
+	session, err := g.connect()
+	if err != nil {
+		return err
+	}
+	events := markerEvents{vm: g.vm, steps: g.steps, observe: observe, begin: time.Now()}
+	err = session.Run(ctx, g.program(), events.report, func(index int, line string) {
+		if index < len(g.steps) {
+			g.output(g.steps[index].name, g.steps[index].setup, line)
+		}
+	})
+	return errors.Join(events.failed, err)
+}
+
+// markerEvents turns the guest's markers into events.
+type markerEvents struct {
+	vm      config.VM
+	steps   []guestStep
+	observe engine.Observer
+	begin   time.Time
+	failed  error
+}
+
+func (e *markerEvents) report(m lima.Marker) {
+	if m.Index < 0 || m.Index >= len(e.steps) {
+		return
+	}
+	step := e.steps[m.Index]
+	event := engine.Event{Step: step.name, Why: m.Text, Took: time.Since(e.begin)}
+	switch m.Event {
+	case "booting":
+		event.State, event.Why, event.Took = engine.Waiting, "for the guest to boot", 0
+	case "locked":
+		event.State, event.Why, event.Took = engine.Waiting, "for the guest work of an earlier sync to end", 0
+	case "begin":
+		e.begin = time.Now()
+		event.State, event.Took = engine.Started, 0
+	case "apply":
+		event.State, event.Took = engine.Applying, 0
+	case "ok":
+		event.State = engine.OK
+	case "changed":
+		event.State = engine.Changed
+	case "refused":
+		event.State, event.Why = engine.Failed, ""
+		event.Err = e.refused(m)
+	case "failed":
+		event.State, event.Why = engine.Failed, ""
+		event.Err = e.stepFailed(step, m)
+	default:
+		return
+	}
+	e.failed = event.Err
+	e.observe(event)
+}
+
+// refused is a check that said no, with the line that works if it knew one.
+func (e *markerEvents) refused(m lima.Marker) error {
+	why, hint, found := strings.Cut(m.Text, "\t")
+	if why == "" {
+		why = fmt.Sprintf("its check ended with exit status %d", m.Status)
+	}
+	err := error(&StepError{Step: e.steps[m.Index].name, Status: m.Status, Why: why})
+	if found {
+		err = engine.Advise(err, "%s", hint)
+	}
+	return err
+}
+
+func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
+	why := m.Text
+	if m.Status != 0 {
+		why = fmt.Sprintf("exit status %d", m.Status)
+	}
+	again := "dvm " + e.vm.Name
+	if step.setup {
+		again = fmt.Sprintf("mend %s, then: %s; it goes on with this step", strings.TrimPrefix(step.name, "setup "), again)
+	}
+	return engine.Advise(&StepError{Step: step.name, Status: m.Status, Why: why, Setup: step.setup}, "%s", again)
+}
+
+// StepError is a guest step that failed.
+type StepError struct {
+	Step   string
+	Status int    // the exit status of its script, or 0
+	Why    string // from the guest: not to be trusted with a terminal
+	Setup  bool
+}
+
+func (e *StepError) Error() string { return e.Step + ": " + e.Why }
+
+func zeroOrOne(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}
+
+func flat(values []variable) []string {
+	var words []string
+	for _, v := range values {
+		words = append(words, v.name, v.value)
+	}
+	return words
+}
+
+// hash tells lists of words apart, also where their concatenation is the same.
+func hash(words ...string) string {
+	sum := sha256.New()
+	for _, word := range words {
+		_, _ = fmt.Fprintf(sum, "%d:%s", len(word), word)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:32]
+}

@@ -1,0 +1,212 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"dvm/config"
+	"dvm/engine"
+	"dvm/engine/lima"
+)
+
+const (
+	bootWithin  = 10 * time.Minute // as long as limactl itself waits
+	flushWithin = 10 * time.Second
+	// An instance is broken when it is so three times over five seconds: list says so too while a start is under way.
+	brokenLooks = 3
+	brokenPause = 2500 * time.Millisecond
+)
+
+// instance is the step that makes the VM's Lima instance exist and run. Where the instance seems to run, its check
+// connects the guest session beside the list, for the guest steps to use.
+type instance struct {
+	vm      config.VM
+	lima    *lima.Client
+	waiting func(why string)
+	session *lima.Session // connected and unused, or nil
+	created bool
+}
+
+func (s *instance) Name() string { return "instance" }
+
+// Check never leaves a session open where something is to do.
+func (s *instance) Check(ctx context.Context) (engine.Finding, error) {
+	exists, err := s.lima.Exists(s.vm.Instance)
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	if !exists {
+		return engine.Finding{Change: true, Why: s.newMachine()}, nil
+	}
+	if s.lima.HasHostAgent(s.vm.Instance) {
+		if s.session, err = s.lima.Connect(s.vm.Instance); err != nil {
+			return engine.Finding{}, err
+		}
+	}
+	found, err := s.look(ctx)
+	if err != nil || found.Change {
+		s.disconnect()
+	}
+	return found, err
+}
+
+func (s *instance) newMachine() string {
+	return fmt.Sprintf("create: %d CPUs, %s GiB memory, %s GiB disk", s.vm.CPUs, s.vm.Memory, s.vm.Disk)
+}
+
+func (s *instance) look(ctx context.Context) (engine.Finding, error) {
+	found, err := s.lima.Find(ctx, s.vm.Instance)
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	if found == nil {
+		return engine.Finding{Change: true, Why: s.newMachine()}, nil
+	}
+	if err := s.refuse(found); err != nil {
+		return engine.Finding{}, err
+	}
+	switch found.Status {
+	case lima.Stopped:
+		return engine.Finding{Change: true, Why: "start: it is stopped"}, nil
+	case lima.Broken:
+		return engine.Finding{Change: true, Why: "repair: Lima says that it is broken"}, nil
+	}
+	if !s.lima.Booted(s.vm.Instance) {
+		return engine.Finding{Change: true, Why: "wait: it boots"}, nil
+	}
+	return engine.Finding{Why: "running"}, nil
+}
+
+// refuse names what must not be provisioned.
+func (s *instance) refuse(found *lima.Instance) error {
+	name, dir := s.vm.Instance, s.lima.Dir(s.vm.Instance)
+	switch found.Status {
+	case lima.Running, lima.Stopped, lima.Broken:
+	case "":
+		return engine.Advise(fmt.Errorf("%s: Lima can't read %s/lima.yaml", name, dir), "limactl list %s", name)
+	default:
+		return fmt.Errorf("%s has the status %q, which dvm does not know", name, found.Status)
+	}
+	if found.Config == nil {
+		return engine.Advise(fmt.Errorf("%s is broken: %s has no lima.yaml that Lima can read", name, dir),
+			"ls -la %s; where nothing in it is of use: rm -r %[1]s", lima.Quote([]string{dir}))
+	}
+	if len(found.Config.Mounts) > 0 {
+		mounts := make([]string, len(found.Config.Mounts))
+		for i, mount := range found.Config.Mounts {
+			mounts[i] = mount.Location
+		}
+		return engine.Advise(fmt.Errorf("%s has directories of the host mounted (%s), from %s", name, lima.Quote(mounts),
+			s.lima.MountedBy(name)), "take the mounts out of that file, then: limactl stop %s; dvm %s", name, s.vm.Name)
+	}
+	if !found.Config.Fedora() && !s.vm.Force {
+		return engine.Advise(fmt.Errorf("%s was not made from a Fedora image, so it is left alone", name),
+			"to provision it all the same: DVM_FORCE=1 dvm %s", s.vm.Name)
+	}
+	return nil
+}
+
+// Apply looks again once it holds the lock: between the check and the lock, another dvm may have acted.
+func (s *instance) Apply(ctx context.Context) (err error) {
+	lock, err := s.lima.StartLock(ctx, s.vm.Instance, func(holder lima.Holder) {
+		s.waiting("for " + holder.String() + " to start or stop the VM")
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	exists, err := s.lima.Exists(s.vm.Instance)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		s.created = true
+		return s.unfinished(ctx, s.lima.Create(ctx, machine(s.vm)))
+	}
+	found, err := s.settled(ctx)
+	switch {
+	case err != nil:
+		return err
+	case found == nil:
+		return fmt.Errorf("%s came and went while dvm looked", s.vm.Instance)
+	}
+	if err := s.refuse(found); err != nil {
+		return err
+	}
+	switch found.Status {
+	case lima.Broken:
+		// What the guest has in memory is worth a try; whether it worked can't be told, and nothing else can be done.
+		_ = s.lima.Flush(ctx, s.vm.Instance, flushWithin)
+		if err := s.lima.StopForce(ctx, s.vm.Instance); err != nil {
+			return err
+		}
+		fallthrough
+	case lima.Stopped:
+		if err := s.unfinished(ctx, s.lima.Start(ctx, s.vm.Instance)); err != nil {
+			return err
+		}
+	}
+	return s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin)
+}
+
+// settled is what limactl says of the instance, once it no longer says Broken or has said so long enough.
+func (s *instance) settled(ctx context.Context) (found *lima.Instance, err error) {
+	for look := 1; ; look++ {
+		found, err = s.lima.Find(ctx, s.vm.Instance)
+		if err != nil || found == nil || found.Status != lima.Broken || found.Config == nil || look == brokenLooks {
+			return found, err
+		}
+		s.waiting("to see whether it stays broken")
+		select {
+		case <-time.After(brokenPause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// unfinished says how to go on from a start that failed: Lima keeps what it has, and may boot on by itself.
+func (s *instance) unfinished(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	var advised *engine.Advice
+	if errors.As(err, &advised) {
+		return err
+	}
+	return engine.Advise(err, "limactl list %s shows what is left; dvm %s goes on from there", s.vm.Instance, s.vm.Name)
+}
+
+// connect gives the session that the check opened, or a new one.
+func (s *instance) connect() (*lima.Session, error) {
+	if s.session == nil {
+		return s.lima.Connect(s.vm.Instance)
+	}
+	session := s.session
+	s.session = nil
+	return session, nil
+}
+
+func (s *instance) disconnect() {
+	if s.session != nil {
+		s.session.Close()
+		s.session = nil
+	}
+}
+
+// machine is the VM in Lima's words.
+func machine(vm config.VM) lima.Machine {
+	m := lima.Machine{
+		Instance:   vm.Instance,
+		CPUs:       vm.CPUs,
+		MemoryGiB:  vm.Memory.String(),
+		DiskGiB:    vm.Disk.String(),
+		Containerd: vm.Containerd,
+	}
+	for _, pair := range vm.Ports {
+		m.Ports = append(m.Ports, pair.String())
+	}
+	return m
+}

@@ -1,0 +1,50 @@
+// Package steps holds what each step of a sync checks and changes, and the ordered lists of them.
+package steps
+
+import (
+	"context"
+	"errors"
+
+	"dvm/config"
+	"dvm/engine"
+	"dvm/engine/lima"
+)
+
+// Result is what became of a sync.
+type Result struct {
+	engine.Report
+	Created bool // the VM is a new one
+}
+
+// Sync makes a VM exist, run and be up to date. Two syncs of one VM exclude each other.
+func Sync(ctx context.Context, client *lima.Client, vm config.VM, observe engine.Observer, output Output) (result Result, err error) {
+	step := &instance{vm: vm, lima: client, waiting: func(why string) {
+		observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
+	}}
+	defer step.disconnect()
+	lock, err := client.SyncLock(ctx, vm.Instance, func(holder lima.Holder) {
+		observe(engine.Event{Step: "instance", State: engine.Started})
+		step.waiting("for " + holder.String() + " to sync this VM")
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	report := engine.Run(ctx, stages(step, output), observe)
+	return Result{Report: report, Created: step.created}, report.Err
+}
+
+func stages(step *instance, output Output) []engine.Stage {
+	return []engine.Stage{
+		engine.Single(step),
+		&guest{vm: step.vm, steps: guestSteps(step.vm), connect: step.connect, output: output},
+	}
+}
+
+// Plan lists the steps of a sync, and the command that creates the instance where there is none.
+func Plan(client *lima.Client, vm config.VM) (create string, names []string) {
+	for _, stage := range stages(&instance{vm: vm, lima: client}, nil) {
+		names = append(names, stage.Names()...)
+	}
+	return lima.Quote(append(client.Command, client.CreateArgs(machine(vm))...)), names
+}
