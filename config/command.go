@@ -1,0 +1,133 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"dvm/engine"
+)
+
+// Command is a command line: a verb and its arguments. Those of ssh are the VM's name and the words to run in it.
+type Command struct {
+	Verb string
+	Args []string
+}
+
+// Verb documents a word that is never taken for a VM where it comes first.
+type Verb struct {
+	Name    string
+	Args    string // as help shows them
+	Meaning string
+	least   int // arguments
+	most    int
+}
+
+const many = 1 << 20
+
+// Verbs documents every command, in the order of help.
+func Verbs() []Verb {
+	return []Verb{
+		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many},
+		{"sh", "[VM]", "login shell in the project directory", 0, 1},
+		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many},
+		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2},
+		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1},
+		{"ls", "", "the VMs", 0, 0},
+		{"stop", "[VM...]", "stop", 0, many},
+		{"rm", "[VM...]", "delete, after asking", 0, many},
+		{"logs", "[VM]", "the last run's logs", 0, 1},
+		{"env", "[VM]", "every variable: value, where it comes from, meaning", 0, 1},
+		{"scripts", "[NAME]", "the built-in setup scripts, or one of them", 0, 1},
+		{"doctor", "", "is this host ready, and what to do if not", 0, 0},
+		{"completion", "SHELL", "completion for bash, zsh or fish", 1, 1},
+		{"version", "", "the version", 0, 0},
+		{"help", "[env]", "this page; env: every variable", 0, 1},
+	}
+}
+
+// findVerb gives the verb of that name, or nil.
+func findVerb(name string) *Verb {
+	for _, verb := range Verbs() {
+		if verb.Name == name {
+			return &verb
+		}
+	}
+	return nil
+}
+
+// ParseCommand reads the arguments after the program's name. The error is a Problems, with advice.
+func ParseCommand(args []string) (Command, error) {
+	words, flags := splitFlags(args)
+	for _, flag := range flags {
+		switch flag.given {
+		case "-h", "--help":
+			return Command{Verb: "help"}, nil
+		case "--version":
+			return Command{Verb: "version"}, nil
+		}
+	}
+	if len(flags) > 0 {
+		return Command{}, refuseFlags(flags, words)
+	}
+	if len(words) == 0 {
+		if os.Getenv("DVM_NAME") != "" {
+			return Command{Verb: "sync"}, nil
+		}
+		return Command{Verb: "ls"}, nil
+	}
+	verb := findVerb(words[0])
+	if verb == nil {
+		return Command{Verb: "sync", Args: words}, refuseNearVerb(words)
+	}
+	return Command{Verb: verb.Name, Args: words[1:]}, verb.check(words[1:])
+}
+
+// check refuses too few arguments, too many, and what help has no page of.
+func (v *Verb) check(args []string) error {
+	if v.Name == "help" && len(args) == 1 && args[0] != "env" && findVerb(args[0]) == nil {
+		return Problems{{Where: v.Name, Err: wants("env, a command or nothing", args[0])}}
+	}
+	if len(args) >= v.least && len(args) <= v.most {
+		return nil
+	}
+	expected := "no arguments"
+	if v.Args != "" {
+		expected = "the arguments " + v.Args
+	}
+	return Problems{{Where: v.Name, Err: wants(expected, strings.Join(args, " "))}}
+}
+
+// refuseNearVerb tells a verb typed wrong from a VM's name, and gives both readings. A variable after dvm is neither.
+func refuseNearVerb(words []string) error {
+	first := words[0]
+	if variable, _, found := strings.Cut(first, "="); found && strings.HasPrefix(variable, prefix) {
+		return engine.Advise(Problems{{Where: fmt.Sprintf("%q", first), Err: errors.New("belongs before the command")}},
+			"%s", strings.TrimSpace(first+" dvm "+shellescape.QuoteCommand(words[1:])))
+	}
+	var names []string
+	for _, verb := range Verbs() {
+		names = append(names, verb.Name)
+	}
+	meant := near(strings.ToLower(first), names, allowedInVerb)
+	if len(meant) == 0 {
+		return nil
+	}
+	err := error(Problems{{Where: fmt.Sprintf("%q", first), Err: errors.New("is not a command, and too near one to be taken for a VM")}})
+	for _, verb := range meant {
+		err = engine.Advise(err, "%s", command(append([]string{verb}, words[1:]...)))
+	}
+	if VMName(first).check() == nil {
+		err = engine.Advise(err, "%s, for a VM called %s", command(append([]string{"sync"}, words...)), first)
+	}
+	return err
+}
+
+// command is the words as a user types them after dvm.
+func command(words []string) string {
+	return shellescape.QuoteCommand(slices.Concat([]string{"dvm"}, words))
+}

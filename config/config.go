@@ -1,0 +1,194 @@
+// Package config turns the environment's DVM_* variables into checked values. No other package reads them.
+package config
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"time"
+)
+
+// Config is everything that the environment says, checked.
+type Config struct {
+	VMs          []VM     // those that the command is about, in order
+	All          bool     // the command names no VM, and is about every instance of dvm's
+	Limactl      []string // the program and the arguments that come before dvm's
+	LimaHome     string   // LIMA_HOME, absolute
+	LimaLogLevel string
+	StateDir     string // absolute
+	Yes          bool
+	DryRun       bool
+	Verbose      bool
+	JSON         bool // standard output is for a program to read
+	Jobs         int
+	Warnings     []string // what is odd about the environment, and no error
+}
+
+// VM is what the environment says of one VM.
+type VM struct {
+	Name        string
+	Instance    string // the name of its Lima instance
+	CPUs        int
+	Memory      GiB
+	Disk        GiB
+	Ports       Ports // nil leaves what there is
+	PortsOnly   bool
+	Containerd  string // empty leaves it to Lima
+	User        string
+	Sudo        bool
+	SubUIDCount int
+	SubGIDCount int
+	Packages    []string
+	Setup       []Script
+	Pass        []string // names of variables, whose values are secrets
+	Force       bool
+	Restart     bool
+	Resize      bool
+	Timeout     time.Duration // 0 is no limit
+}
+
+// CodeDir is the directory in the guest that holds the project's code.
+func (vm VM) CodeDir() string { return "/home/" + vm.User + "/code/" + vm.Name }
+
+// Load reads and checks the environment for a command about the VMs named, or else about all with DVM_ALL, or about
+// DVM_NAME; one of them is needed. Setup scripts are read as part of it, once, so that what was checked is what will be
+// sent. The error is a Problems with all that is wrong; the warnings are there also with an error.
+func Load(names []string) (Config, error) {
+	cfg, _, err := load(names, true)
+	return cfg, err
+}
+
+// LoadAny is Load for a command that can do without a VM.
+func LoadAny(names []string) (Config, error) {
+	cfg, _, err := load(names, false)
+	return cfg, err
+}
+
+func load(names []string, needed bool) (Config, layers, error) {
+	read, err := readLayers(names)
+	if err != nil {
+		return Config{}, read, err
+	}
+	vars := read.vars
+	home, homeErr := limaHome()
+	state, stateErr := stateDir(string(vars.StateDir.V))
+	limactl, limactlErr := program(vars.Limactl.V)
+	problems := slices.Concat(vars.problems(), read.problems, inVariable("LIMA_HOME", homeErr),
+		inVariable("DVM_STATE_DIR", stateErr), inVariable("DVM_LIMACTL", limactlErr))
+	cfg := Config{
+		All:          bool(vars.All.V) && len(names) == 0,
+		Limactl:      limactl,
+		LimaHome:     home,
+		LimaLogLevel: logLevel(vars),
+		StateDir:     state,
+		Yes:          bool(vars.Yes.V),
+		DryRun:       bool(vars.DryRun.V),
+		Verbose:      bool(vars.Verbose.V),
+		JSON:         vars.Output.V == "json",
+		Jobs:         int(vars.Jobs.V),
+		Warnings:     read.warnings,
+	}
+	if !cfg.All {
+		var nameProblems Problems
+		names, nameProblems = chooseVMs(names, vars.Name, home, needed)
+		problems = append(problems, nameProblems...)
+	}
+	for _, name := range names {
+		vm, vmProblems := loadVM(read, name)
+		problems = append(problems, vmProblems...)
+		cfg.VMs = append(cfg.VMs, vm)
+	}
+	others := read.named()
+	if len(names) == 0 {
+		others = append(others, "") // a VM without variables of its own
+	}
+	for _, name := range others { // what holds for no VM of this command is checked all the same
+		if !slices.Contains(names, name) {
+			_, vmProblems := loadVM(read, name)
+			problems = append(problems, vmProblems...)
+		}
+	}
+	if problems = problems.withoutSecrets(read.secrets).unique(); len(problems) > 0 {
+		return Config{Warnings: cfg.Warnings}, read, problems
+	}
+	return cfg, read, nil
+}
+
+// chooseVMs checks the names given, or takes DVM_NAME.
+func chooseVMs(given []string, fallback Value[VMName], limaHome string, needed bool) ([]string, Problems) {
+	if len(given) == 0 {
+		switch {
+		case !fallback.Set() && needed:
+			return nil, Problems{{Where: "DVM_NAME", Err: errors.New("wants a VM name, since the command names none; it is not set")}}
+		case !fallback.Set() || fallback.err != nil: // reported with the other variables
+			return nil, nil
+		}
+		return []string{string(fallback.V)}, inVariable("DVM_NAME", fallback.V.fitsIn(limaHome))
+	}
+	var names []string
+	var problems Problems
+	for _, text := range given {
+		name := VMName(text)
+		err := name.check()
+		if err == nil && limaHome != "" {
+			err = name.fitsIn(limaHome)
+		}
+		switch {
+		case err != nil:
+			problems = append(problems, inVariable("argument", err)...)
+		case !slices.Contains(names, text):
+			names = append(names, text)
+		}
+	}
+	return names, problems
+}
+
+func loadVM(read layers, name string) (VM, Problems) {
+	own := read.vars.forVM(name, read.overrides)
+	setup, setupErr := readScripts(own.Setup.V)
+	problems := append(own.problems(), inVariable(own.Setup.From, setupErr)...)
+	cpus := int(own.CPUs.V)
+	if !own.CPUs.Set() {
+		cpus = defaultCPUs(runtime.NumCPU())
+	}
+	return VM{
+		Name:        name,
+		Instance:    VMName(name).Instance(),
+		CPUs:        cpus,
+		Memory:      own.Memory.V,
+		Disk:        own.Disk.V.GiB,
+		Ports:       own.Ports.V,
+		PortsOnly:   bool(own.PortsOnly.V),
+		Containerd:  string(own.Containerd.V),
+		User:        string(own.User.V),
+		Sudo:        bool(own.Sudo.V),
+		SubUIDCount: int(own.SubUIDCount.V),
+		SubGIDCount: int(own.SubGIDCount.V),
+		Packages:    own.Packages.V,
+		Setup:       setup,
+		Pass:        own.Pass.V,
+		Force:       bool(own.Force.V),
+		Restart:     bool(own.Restart.V),
+		Resize:      bool(own.Resize.V),
+		Timeout:     time.Duration(own.Timeout.V),
+	}, problems
+}
+
+// defaultCPUs leaves the host a reserve of one core up to four, else two.
+func defaultCPUs(cores int) int {
+	reserve := 1
+	if cores > 4 {
+		reserve = 2
+	}
+	return max(cores-reserve, 2)
+}
+
+func logLevel(vars Variables) string {
+	switch {
+	case vars.LimaLogLevel.Set():
+		return string(vars.LimaLogLevel.V)
+	case bool(vars.Verbose.V):
+		return "info"
+	}
+	return "warn"
+}

@@ -1,0 +1,135 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"dvm/engine"
+)
+
+// flag is a word that begins with a hyphen. dvm has none, and answers with the variable that does the same.
+type flag struct {
+	given    string // as typed, with its value
+	variable string // empty where no variable is like it
+	value    string
+	list     bool // the variable takes several values
+}
+
+// splitFlags tells flags from words. A value that follows a flag goes with it. After --, and after the first word that
+// runs in a guest, all are words.
+func splitFlags(args []string) (words []string, flags []flag) {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		ssh := len(words) > 0 && words[0] == "ssh"
+		switch {
+		case arg == "--":
+			if ssh && len(words) == 1 { // dvm ssh -- CMD: in the VM of DVM_NAME
+				words = append(words, os.Getenv("DVM_NAME"))
+			}
+			return append(words, args[i+1:]...), flags
+		case len(arg) < 2 || arg[0] != '-':
+			words = append(words, arg)
+			if ssh && len(words) == 3 {
+				return append(words, args[i+1:]...), flags
+			}
+		default:
+			found, wantsValue := readFlag(arg)
+			if next := i + 1; wantsValue && next < len(args) && !strings.HasPrefix(args[next], "-") {
+				found.given, found.value = arg+" "+args[next], args[next]
+				i = next
+			}
+			flags = append(flags, found)
+		}
+	}
+	return words, flags
+}
+
+// likeFlag is what stands in the place of a flag.
+type likeFlag struct {
+	variable string
+	value    string // where the flag needs none
+	list     bool
+}
+
+// likeFlags is what each flag that a newcomer may try stands for, by its name without hyphens: the variable's own, and
+// those of its tag.
+func likeFlags() map[string]likeFlag {
+	names := map[string]likeFlag{}
+	new(Variables).each(func(variable string, f field, tag reflect.StructTag) {
+		like := likeFlag{variable: variable}
+		switch f.(type) {
+		case *Value[Switch]:
+			like.value = "1"
+		case *Value[Ports], *Value[Packages], *Value[List], *Value[Names]:
+			like.list = true
+		}
+		names[strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, prefix), "_", "-"))] = like
+		for _, alias := range strings.Fields(tag.Get("flags")) {
+			name, value, fixed := strings.Cut(alias, "=")
+			names[name] = like
+			if fixed {
+				names[name] = likeFlag{variable: variable, value: value}
+			}
+		}
+	})
+	return names
+}
+
+// readFlag finds the variable that a flag stands for. A flag of one letter may have its value behind it: -p3000:3000.
+func readFlag(arg string) (found flag, wantsValue bool) {
+	known := likeFlags()
+	name, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	like, ok := known[name]
+	switch {
+	case ok && hasValue:
+	case ok:
+		value = like.value
+	case !strings.HasPrefix(arg, "--") && name != "":
+		if short := known[name[:1]]; short.value == "" {
+			like, value = short, arg[2:]
+		}
+	}
+	return flag{given: arg, variable: like.variable, value: value, list: like.list}, like.variable != "" && value == ""
+}
+
+// refuseFlags names the variable to set in the place of each flag, and the whole line where all are known.
+func refuseFlags(flags []flag, words []string) error {
+	var problems Problems
+	var variables []string
+	values := map[string]string{}
+	complete := true
+	for _, flag := range flags {
+		says := "is a flag, and dvm has none; everything is set by variables: dvm help env"
+		if flag.variable != "" {
+			says = fmt.Sprintf("is a flag, and dvm has none; set %s", assignment(flag.variable, flag.value))
+		}
+		problems = append(problems, Problem{Where: fmt.Sprintf("%q", flag.given), Err: errors.New(says)})
+		complete = complete && flag.variable != "" && flag.value != ""
+		if !slices.Contains(variables, flag.variable) {
+			variables = append(variables, flag.variable)
+		} else if flag.list { // -p 1:1 -p 2:2
+			flag.value = values[flag.variable] + "," + flag.value
+		}
+		values[flag.variable] = flag.value
+	}
+	if !complete {
+		return problems
+	}
+	for i, variable := range variables {
+		variables[i] = assignment(variable, values[variable])
+	}
+	return engine.Advise(problems, "%s", strings.Join(append(variables, command(words)), " "))
+}
+
+func assignment(variable, value string) string {
+	if value == "" {
+		return variable + "=…"
+	}
+	return variable + "=" + shellescape.Quote(value)
+}

@@ -1,0 +1,57 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// InstancePrefix makes a Lima instance's name of a VM's.
+const InstancePrefix = "dvm-"
+
+const (
+	maxInstanceName = 76 // Lima's own limit
+	// longestSocket stands for the longest socket name that ssh makes in an instance's directory.
+	longestSocket = "ssh.sock.1234567890123456"
+)
+
+// VMName is the name of a VM.
+type VMName string
+
+// UnmarshalText accepts what Lima accepts as the end of dvm-NAME, in lower case.
+func (n *VMName) UnmarshalText(text []byte) error {
+	*n = VMName(text)
+	return n.check()
+}
+
+func (n VMName) check() error {
+	name := string(n)
+	badStart := name == "" || name[0] < 'a' || name[0] > 'z'
+	if badStart || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return wants("a VM name of lowercase letters, digits and hyphens that starts with a letter", name)
+	}
+	if strings.HasSuffix(name, "-") || strings.Contains(name, "--") {
+		return wants("a VM name without a hyphen at its end or two in a row, which Lima refuses", name)
+	}
+	if most := maxInstanceName - len(InstancePrefix); len(name) > most {
+		return wants(fmt.Sprintf("a VM name of at most %d characters", most), name)
+	}
+	return nil
+}
+
+// Instance is the name of the VM's Lima instance.
+func (n VMName) Instance() string { return InstancePrefix + string(n) }
+
+// fitsIn checks that the sockets which Lima makes in the instance's directory have a path that the kernel takes.
+func (n VMName) fitsIn(limaHome string) error {
+	limit := 108 // sockaddr_un on Linux, the final NUL included
+	if runtime.GOOS == "darwin" {
+		limit = 104
+	}
+	over := len(filepath.Join(limaHome, n.Instance(), longestSocket)) + 1 - limit
+	if over <= 0 {
+		return nil
+	}
+	return wants(fmt.Sprintf("a VM name at least %d characters shorter, since a socket path under %s may have %d", over, limaHome, limit-1), string(n))
+}

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Entry documents one variable.
+type Entry struct {
+	Name    string
+	Default string // empty where there is none
+	Meaning string
+	PerVM   bool // it can be given for one VM alone
+	Common  bool // a newcomer needs it
+}
+
+// Reference documents every variable, in the order of the table.
+func Reference() (entries []Entry) {
+	new(Variables).each(func(name string, _ field, tag reflect.StructTag) {
+		entry := Entry{
+			Name:    name,
+			Default: tag.Get("shown"),
+			Meaning: tag.Get("desc"),
+			PerVM:   tag.Get("scope") == "vm",
+			Common:  tag.Get("help") == "common",
+		}
+		if entry.Default == "" {
+			entry.Default = tag.Get("default")
+		}
+		if tag.Get("pending") != "" {
+			entry.Meaning += " (not acted on in this version)"
+		}
+		entries = append(entries, entry)
+	})
+	return entries
+}
+
+// ReferenceRows is the reference as a table, with a header.
+func ReferenceRows() [][]string {
+	rows := [][]string{{"VARIABLE", "DEFAULT", "MEANING"}}
+	for _, entry := range Reference() {
+		name := entry.Name
+		if entry.PerVM {
+			name += " *"
+		}
+		rows = append(rows, []string{name, entry.Default, entry.Meaning})
+	}
+	return rows
+}
+
+// Rules says what holds for all variables, a paragraph each.
+func Rules() []string {
+	return []string{
+		"",
+		"Every variable is read when dvm is called. Set but empty means unset.",
+		"A variable marked * can be set for one VM alone, with the VM's name after two underscores: DVM_MEMORY__WEB=8 is for " +
+			"the VM web, and DVM_MEMORY__MY_APP=8 for my-app. The VM's own comes before the plain one, and that before the default.",
+		"An unknown DVM_* variable is refused where it looks like a typing error, and warned of otherwise.",
+		"NO_COLOR and TERM=dumb are honoured.",
+	}
+}
+
+// Markdown is the table of the README.
+func Markdown() string {
+	var text strings.Builder
+	text.WriteString("| Variable | Default | Meaning |\n|---|---|---|\n")
+	for _, entry := range Reference() {
+		star, fallback := "", ""
+		if entry.PerVM {
+			star = " \\*"
+		}
+		if entry.Default != "" {
+			fallback = "`" + entry.Default + "`"
+			if strings.Contains(entry.Default, " ") {
+				fallback = entry.Default
+			}
+		}
+		fmt.Fprintf(&text, "| `%s`%s | %s | %s |\n", entry.Name, star, fallback, cell(entry.Meaning))
+	}
+	return text.String()
+}
+
+// cell keeps Markdown from reading a meaning as its own signs.
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", `\<`).Replace(text)
+}
