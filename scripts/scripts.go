@@ -19,3 +19,15 @@ var (
 	//go:embed setup.sh
 	Setup string
 )
+
+// What is run in a VM that is worked in.
+var (
+	//go:embed login.sh
+	Login string
+	//go:embed command.sh
+	Command string
+	//go:embed endgroup.sh
+	EndGroup string
+	//go:embed unsaved.sh
+	Unsaved string
+)

@@ -40,7 +40,7 @@ func (s *instance) Check(ctx context.Context) (engine.Finding, error) {
 	if !exists {
 		return engine.Finding{Change: true, Why: s.newMachine()}, nil
 	}
-	if s.lima.HasHostAgent(s.vm.Instance) {
+	if s.lima.Alive(s.vm.Instance) {
 		if s.session, err = s.lima.Connect(s.vm.Instance); err != nil {
 			return engine.Finding{}, err
 		}

@@ -39,6 +39,14 @@ func (c *Client) CreateArgs(m Machine) []string {
 // kind of instance, with the home directory mounted.
 func (c *Client) startArgs(instance string) []string { return c.global("start", "--yes", instance) }
 
+func (c *Client) stopArgs(instance string) []string {
+	return c.global("--tty=false", "stop", instance)
+}
+
+func (c *Client) deleteArgs(instance string) []string {
+	return c.global("--tty=false", "delete", "--force", instance)
+}
+
 func (c *Client) stopForceArgs(instance string) []string {
 	return c.global("--tty=false", "stop", "--force", instance)
 }
@@ -46,6 +54,9 @@ func (c *Client) stopForceArgs(instance string) []string {
 func (c *Client) listArgs(instances ...string) []string {
 	return c.global(append([]string{"list", "--json"}, instances...)...)
 }
+
+// listFormatArgs asks for the same objects by another path, which has no limit on the size of one.
+func (c *Client) listFormatArgs() []string { return c.global("list", "--format", "{{json .}}") }
 
 // bootstrap reads the program's length, then the program. All of it is on stdin, since argv is for all to see; what comes
 // after it on stdin is left for the program. Where stdin ends at once, nothing runs.
@@ -66,7 +77,7 @@ func (c *Client) global(args ...string) []string {
 
 // verb is the subcommand of an argument list, for messages.
 func verb(args []string) string {
-	known := []string{"start", "stop", "list", "shell", "edit", "delete"}
+	known := []string{"start", "stop", "list", "shell", "delete"}
 	if i := slices.IndexFunc(args, func(arg string) bool { return slices.Contains(known, arg) }); i >= 0 {
 		return args[i]
 	}

@@ -10,10 +10,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"dvm/engine"
+	"dvm/scripts"
 )
 
 // Status is what Lima says of an instance.
@@ -30,7 +33,9 @@ const (
 type Instance struct {
 	Name   string  `json:"name"`
 	Status Status  `json:"status"`
-	Dir    string  `json:"dir"`
+	CPUs   int     `json:"cpus"`
+	Memory int64   `json:"memory"` // bytes, as configured
+	Disk   int64   `json:"disk"`   // bytes, as configured
 	Config *Config `json:"config"` // nil where Lima can't read lima.yaml
 }
 
@@ -42,6 +47,11 @@ type Config struct {
 	Mounts []struct {
 		Location string `json:"location"`
 	} `json:"mounts"`
+	PortForwards []struct {
+		GuestPort int  `json:"guestPort"` // 0 for a range or a socket
+		HostPort  int  `json:"hostPort"`
+		Ignore    bool `json:"ignore"`
+	} `json:"portForwards"`
 }
 
 // Fedora tells whether the instance was made from a Fedora image, which says that it is one of dvm's.
@@ -66,10 +76,19 @@ func (c *Client) Exists(instance string) (bool, error) {
 	return false, fmt.Errorf("look for instance %s: %w", instance, err)
 }
 
-// HasHostAgent tells whether the instance looks as if it ran. It costs one stat.
-func (c *Client) HasHostAgent(instance string) bool {
-	_, err := os.Stat(filepath.Join(c.Dir(instance), "ha.pid"))
-	return err == nil
+// Alive tells whether the instance's host agent lives, which limactl is not asked for. What a crash left behind is told
+// from it by the process.
+func (c *Client) Alive(instance string) bool {
+	text, err := os.ReadFile(filepath.Join(c.Dir(instance), "ha.pid"))
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid <= 0 {
+		return false
+	}
+	err = syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
 }
 
 // Find asks limactl for one instance; nil means that there is none.
@@ -79,17 +98,46 @@ func (c *Client) Find(ctx context.Context, instance string) (*Instance, error) {
 	if err != nil && !errors.As(err, &failed) {
 		return nil, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(answer))
-	for {
-		var found Instance
-		switch decodeErr := decoder.Decode(&found); {
-		case errors.Is(decodeErr, io.EOF):
-			return nil, c.notListed(instance, err)
-		case decodeErr != nil:
-			return nil, fmt.Errorf("limactl list: its answer is not what it should be: %w", decodeErr)
-		case found.Name == instance:
+	instances, decodeErr := decodeInstances(answer)
+	if decodeErr != nil {
+		return nil, decodeErr
+	}
+	for _, found := range instances {
+		if found.Name == instance {
 			return &found, nil
 		}
+	}
+	return nil, c.notListed(instance, err)
+}
+
+// List asks limactl for all instances, in the order of their names.
+func (c *Client) List(ctx context.Context) ([]Instance, error) {
+	answer, err := c.run(ctx, c.listArgs())
+	var failed *CommandError
+	if errors.As(err, &failed) {
+		// One instance with a configuration beyond 64 KiB makes the list fail for all; asked in this way it does not.
+		var again error
+		if answer, again = c.run(ctx, c.listFormatArgs()); again == nil {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decodeInstances(answer)
+}
+
+func decodeInstances(answer []byte) (instances []Instance, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	for {
+		var next Instance
+		switch err := decoder.Decode(&next); {
+		case errors.Is(err, io.EOF):
+			return instances, nil
+		case err != nil:
+			return nil, fmt.Errorf("limactl list: its answer is not what it should be: %w", err)
+		}
+		instances = append(instances, next)
 	}
 }
 
@@ -117,6 +165,18 @@ func (c *Client) Create(ctx context.Context, m Machine) error {
 func (c *Client) Start(ctx context.Context, instance string) error {
 	_, err := c.run(ctx, c.startArgs(instance))
 	return c.withReason(instance, err)
+}
+
+// Stop shuts a running instance down.
+func (c *Client) Stop(ctx context.Context, instance string) error {
+	_, err := c.run(ctx, c.stopArgs(instance))
+	return c.withReason(instance, err)
+}
+
+// Delete deletes an instance in any state, unless it is protected.
+func (c *Client) Delete(ctx context.Context, instance string) error {
+	_, err := c.run(ctx, c.deleteArgs(instance))
+	return err
 }
 
 // StopForce ends the processes of an instance in any state. The guest's file systems are not flushed.
@@ -221,4 +281,10 @@ func eachLine(path string, do func(line []byte) bool) error {
 		}
 	}
 	return lines.Err()
+}
+
+// Unsaved runs the search for work that would be lost with the VM, and gives its answer; see scripts/unsaved.sh.
+func (c *Client) Unsaved(ctx context.Context, instance, vm string) (string, error) {
+	answer, err := c.run(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.Unsaved, "dvm", vm))
+	return string(answer), err
 }

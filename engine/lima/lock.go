@@ -38,6 +38,13 @@ func (c *Client) SyncLock(ctx context.Context, instance string, waiting func(Hol
 	return c.lock(ctx, instance+".sync.lock", waiting)
 }
 
+// TrySyncLock is SyncLock for what must not wait for a sync: where one is under way, it is named in the error.
+func (c *Client) TrySyncLock(instance string) (*Lock, error) {
+	busy, stop := context.WithCancelCause(context.Background())
+	defer stop(nil)
+	return c.SyncLock(busy, instance, func(holder Holder) { stop(fmt.Errorf("%s syncs %s", holder, instance)) })
+}
+
 // StartLock excludes whoever else starts, stops or deletes the instance: two starts at once hang Lima, and two creations
 // delete each other's directory. Its holder looks at the instance again before acting.
 func (c *Client) StartLock(ctx context.Context, instance string, waiting func(Holder)) (*Lock, error) {

@@ -1,0 +1,315 @@
+package lima
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"al.essio.dev/pkg/shellescape"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"dvm/engine"
+	"dvm/scripts"
+)
+
+// maxQuoted bounds the command in bytes, as Lima hands it to ssh: the kernel takes 128 KiB for one argument.
+const maxQuoted = 96 << 10
+
+// Place is where a command runs in the guest: as whom, and in which directory, or in the home where there is none.
+type Place struct{ User, Dir string }
+
+// Login replaces this process by a limactl with a login shell at the place. It returns only where that fails.
+func (c *Client) Login(instance string, at Place) error {
+	cmd, err := c.command(c.asUser(instance, at.User, scripts.Login, at.Dir))
+	if err != nil {
+		return err
+	}
+	if cmd.Err != nil {
+		return startError(cmd.Err)
+	}
+	if err := os.Chdir(cmd.Dir); err != nil {
+		return fmt.Errorf("run limactl: %w", err)
+	}
+	return startError(syscall.Exec(cmd.Path, cmd.Args, cmd.Env))
+}
+
+// asUser is a shell script's text with its arguments, run in the guest by a user other than Lima's account.
+func (c *Client) asUser(instance, user, script string, args ...string) []string {
+	return c.shellArgs(instance, append([]string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", script, "dvm"}, args...)...)
+}
+
+// Stdio is what a command in the guest reads and writes.
+type Stdio struct {
+	In, Out *os.File
+	Err     io.Writer
+}
+
+// Run runs a command at the place, and gives its exit status: 128+n of one that signal n ended. An error means that the
+// status is not known. When ctx ends, or nobody reads the output any more, the command is ended too.
+//
+// Where both ends are terminals the command gets a terminal of its own. Otherwise its streams are bytes, and a trailer on
+// stderr, which is taken out here, tells its status from those of ssh and limactl.
+func (c *Client) Run(ctx context.Context, instance string, at Place, argv []string, stdio Stdio) (int, error) {
+	run := guestCommand{client: c, instance: instance, nonce: rand.Text(), stdio: stdio}
+	run.terminal = term.IsTerminal(int(stdio.In.Fd())) && term.IsTerminal(int(stdio.Out.Fd()))
+	mode := "pipe"
+	if run.terminal {
+		mode = "terminal"
+	}
+	args := c.asUser(instance, at.User, scripts.Command, append([]string{run.nonce, at.Dir, mode}, argv...)...)
+	if quotedSize(args) > maxQuoted {
+		if term.IsTerminal(int(stdio.In.Fd())) {
+			return 0, fmt.Errorf("the command is %d bytes long as Lima quotes it; beyond %d it goes ahead of standard input, which must not be a terminal then",
+				quotedSize(args), maxQuoted)
+		}
+		words := shellescape.QuoteCommand(argv)
+		run.ahead = strconv.Itoa(len(words)) + "\n" + words
+		args = c.asUser(instance, at.User, scripts.Command, run.nonce, at.Dir, "ahead")
+	}
+	cmd, err := c.command(args)
+	if err != nil {
+		return 0, err
+	}
+	// In dvm's own process group: a group in the background is stopped when it reads the terminal.
+	cmd.SysProcAttr = nil
+	run.cmd = cmd
+	return run.follow(ctx)
+}
+
+// quotedSize is what limactl makes of a command: each word quoted, and the whole quoted again.
+func quotedSize(words []string) int { return len(shellescape.Quote(shellescape.QuoteCommand(words))) }
+
+type guestCommand struct {
+	client   *Client
+	instance string
+	nonce    string
+	terminal bool
+	ahead    string // what goes ahead of stdin
+	stdio    Stdio
+	cmd      *exec.Cmd
+}
+
+func (g *guestCommand) follow(ctx context.Context) (int, error) {
+	stderr, theirs, err := os.Pipe()
+	if err != nil {
+		return 0, fmt.Errorf("run limactl: %w", err)
+	}
+	defer stderr.Close()
+	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = g.stdio.In, g.stdio.Out, theirs
+	if g.ahead != "" {
+		g.cmd.Stdin = io.MultiReader(strings.NewReader(g.ahead), g.stdio.In)
+		g.cmd.WaitDelay = fenceWithin // its copying waits for the other end of stdin
+	}
+	err = g.cmd.Start()
+	_ = theirs.Close()
+	if err != nil {
+		return 0, startError(err)
+	}
+	trailer := newTrailer(g.stdio.Err, g.nonce)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(trailer, stderr)
+		trailer.flush()
+	}()
+	ended := make(chan error, 1)
+	go func() { ended <- g.cmd.Wait() }()
+	gone := make(chan struct{})
+	if !g.terminal {
+		go awaitReaderGone(g.stdio.Out, gone)
+	}
+	hello := trailer.hello
+	deadline := time.NewTimer(helloWithin)
+	defer deadline.Stop()
+	for {
+		select {
+		case err := <-ended:
+			select { // what it said last may still be in the pipe, which ssh's master may hold open
+			case <-read:
+			case <-trailer.done:
+			case <-time.After(fenceWithin):
+			}
+			return g.status(err, trailer)
+		case <-hello:
+			hello = nil
+			deadline.Stop()
+		case <-deadline.C:
+			if g.terminal {
+				continue // it says hello to the terminal alone
+			}
+			g.stop(ctx, ended)
+			return 0, engine.Advise(fmt.Errorf("%s does not answer: the command did not begin within %s", g.instance, helloWithin),
+				"limactl shell --reconnect %s true, then the same again", g.instance)
+		case <-gone:
+			g.stop(ctx, ended)
+			return 128 + int(syscall.SIGPIPE), nil
+		case <-ctx.Done():
+			g.stop(ctx, ended)
+			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+// status is the command's, or the reason why it is not known.
+func (g *guestCommand) status(err error, trailer *trailer) (int, error) {
+	if status, known := trailer.status(); known {
+		return status, nil
+	}
+	if err == nil {
+		return 0, nil
+	}
+	code := g.cmd.ProcessState.ExitCode()
+	// On a terminal what the command writes to stderr goes to stdout, so that only limactl and ssh write here.
+	if g.terminal && code > 0 && ((code != 1 && code != 255) || !trailer.wrote()) {
+		return code, nil
+	}
+	return 0, fmt.Errorf("%s: the connection failed, and the command's own status is not known (limactl: %w)", g.instance, err)
+}
+
+// stop ends the command in the guest, which would outlive its connection, and then the connection.
+func (g *guestCommand) stop(ctx context.Context, ended <-chan error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
+	defer cancel()
+	_ = g.client.endGroup(ctx, g.instance, g.nonce)
+	_ = g.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-ended:
+	case <-time.After(fenceWithin):
+		_ = g.cmd.Process.Kill()
+	}
+}
+
+// endGroup ends the process group in the guest that has the nonce in its arguments.
+func (c *Client) endGroup(ctx context.Context, instance, nonce string) error {
+	cmd, err := c.command(c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.EndGroup))
+	if err != nil {
+		return err
+	}
+	cmd.Stdin = strings.NewReader(nonce + "\n")
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
+		return startError(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		stopGroup(cmd, ended)
+		return ctx.Err()
+	}
+}
+
+// awaitReaderGone closes gone once nobody can read what is written to a pipe any more.
+func awaitReaderGone(out *os.File, gone chan<- struct{}) {
+	watched := []unix.PollFd{{Fd: int32(out.Fd())}}
+	for {
+		_, err := unix.Poll(watched, -1)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err == nil && watched[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0:
+			close(gone)
+			return
+		default:
+			return
+		}
+	}
+}
+
+// trailer passes stderr on, byte for byte, and takes out `NONCE hello` and `NONCE STATUS` lines wherever they stand.
+type trailer struct {
+	w      io.Writer
+	nonce  []byte
+	held   []byte // might be the beginning of a line of ours
+	hello  chan struct{}
+	done   chan struct{} // closed once the status is known
+	result int
+	passed bool
+}
+
+func newTrailer(w io.Writer, nonce string) *trailer {
+	return &trailer{w: w, nonce: []byte(nonce + " "), hello: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (t *trailer) Write(p []byte) (int, error) {
+	data := append(t.held, p...)
+	t.held = nil
+	for {
+		start := bytes.Index(data, t.nonce)
+		if start < 0 {
+			keep := overlap(data, t.nonce)
+			err := t.pass(data[:len(data)-keep])
+			t.held = bytes.Clone(data[len(data)-keep:])
+			return len(p), err
+		}
+		if err := t.pass(data[:start]); err != nil {
+			return 0, err
+		}
+		word, rest, whole := bytes.Cut(data[start+len(t.nonce):], []byte("\n"))
+		if !whole {
+			t.held = bytes.Clone(data[start:])
+			return len(p), nil
+		}
+		t.note(string(word))
+		data = rest
+	}
+}
+
+func (t *trailer) note(word string) {
+	status, err := strconv.Atoi(word)
+	switch {
+	case word == "hello" && !closed(t.hello):
+		close(t.hello)
+	case err == nil && !closed(t.done):
+		t.result = status
+		close(t.done)
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func (t *trailer) pass(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	t.passed = true
+	_, err := t.w.Write(p)
+	return err
+}
+
+func (t *trailer) flush() {
+	_ = t.pass(t.held)
+	t.held = nil
+}
+
+func (t *trailer) status() (int, bool) { return t.result, closed(t.done) }
+
+func (t *trailer) wrote() bool { return t.passed }
+
+// overlap is the length of the longest end of data that is a beginning of word.
+func overlap(data, word []byte) int {
+	for n := min(len(data), len(word)-1); n > 0; n-- {
+		if bytes.HasPrefix(word, data[len(data)-n:]) {
+			return n
+		}
+	}
+	return 0
+}

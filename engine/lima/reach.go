@@ -1,0 +1,57 @@
+package lima
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"dvm/engine"
+)
+
+// Answers waits until the guest's ssh server greets, which a guest that hangs, or whose connection died while the laptop
+// slept, does not do. It costs no process. Where nothing listens at all, limactl will know better what is wrong.
+func (c *Client) Answers(ctx context.Context, instance string, within time.Duration) error {
+	port := c.sshPort(instance)
+	if port == 0 {
+		return nil
+	}
+	deadline := time.Now().Add(within)
+	dialer := net.Dialer{Deadline: deadline}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return nil
+		}
+		return fmt.Errorf("reach %s: %w", instance, err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	_ = conn.SetDeadline(deadline)
+	greeting := make([]byte, len("SSH-"))
+	if _, err := io.ReadFull(conn, greeting); err == nil && string(greeting) == "SSH-" {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return engine.Advise(fmt.Errorf("%s runs, but its ssh server does not answer", instance),
+		"limactl stop --force %s, then the same again", instance)
+}
+
+// sshPort is the host's port of the guest's ssh server, which Lima writes down at each start; 0 where it has not.
+func (c *Client) sshPort(instance string) (port int) {
+	_ = eachLine(filepath.Join(c.Dir(instance), "ssh.config"), func(line []byte) bool {
+		if fields := strings.Fields(string(line)); len(fields) == 2 && strings.EqualFold(fields[0], "Port") {
+			port, _ = strconv.Atoi(fields[1])
+		}
+		return port == 0
+	})
+	return port
+}

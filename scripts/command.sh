@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Runs one command as the user that runs it, in a directory, or in the home where there is none.
+#
+# Arguments: NONCE DIRECTORY MODE WORD...
+#   NONCE  marks this process for scripts/endgroup.sh, and the lines on stderr that are meant for the host:
+#          `NONCE hello` before the command, `NONCE STATUS` after it
+#   MODE   pipe; ahead: the words are not here but ahead of stdin, length first; terminal: no lines for the host
+#
+# No profile is read: it would cost more than most commands, and could print into their output.
+set -uo pipefail
+
+nonce=$1 dir=$2 mode=$3
+shift 3
+if [[ $mode == ahead ]]; then
+	IFS= read -r length
+	eval "set -- $(head -c "$length")"
+fi
+if [[ $mode == terminal ]]; then
+	trap : INT QUIT # for the command, which has them as they were
+else
+	printf '%s hello\n' "$nonce" >&2
+fi
+if [[ -d /run/user/$EUID ]]; then
+	export XDG_RUNTIME_DIR=/run/user/$EUID
+fi
+PATH=~/.local/bin:~/bin:$PATH
+cd -- "$dir" 2>/dev/null || cd || exit
+# A program and nothing else: no builtin, and no assignment.
+(exec -- "$@")
+status=$?
+if [[ $mode != terminal ]]; then
+	printf '%s %s\n' "$nonce" "$status" >&2
+fi
+exit "$status"

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Lists the work under every /home/*/code/VM that would be lost with the VM: what is not committed, or on no remote outside
+# of the guest, or in no repository.
+#
+# Arguments: VM. Runs as root, and git as the owner of each repository, whose configuration can name programs to run.
+# Results on stdout: lines PATH<TAB>WHAT; last a line `done`, without which nobody looked at everything.
+set -uo pipefail
+
+say() { printf '%s\t%s\n' "$1" "$2"; }
+
+# run_git REPOSITORY WORD... runs git as the owner.
+run_git() {
+	local repository=$1 owner
+	shift
+	owner=$(stat -c %U -- "$repository") || return
+	sudo -n -H -u "$owner" -- git -C "$repository" --no-optional-locks "$@" </dev/null
+}
+
+# lasting_remotes sets remotes to git's options for all remote branches that lie outside of the guest.
+lasting_remotes() {
+	local name url
+	remotes=()
+	while read -r name; do
+		url=$(run_git "$1" remote get-url -- "$name") || continue
+		case $url in
+		/* | ./* | ../* | file:* | *localhost* | *127.0.0.1* | *::1*) ;;
+		*:*) remotes+=("--remotes=$name") ;;
+		esac
+	done < <(run_git "$1" remote)
+}
+
+# first LINES is the first line and how many follow.
+first() {
+	local line more
+	IFS= read -r line
+	more=$(grep -c .)
+	if ((more > 0)); then
+		echo "$line (and $more more)"
+	else
+		echo "$line"
+	fi
+}
+
+look_into_repository() {
+	local found remotes count
+	if ! found=$(run_git "$1" status --porcelain=v1 2>&1); then
+		say "$1" "git can't look: $(first <<<"$found")"
+		return
+	fi
+	[[ -z $found ]] || say "$1" "not committed: $(first <<<"$found")"
+	found=$(run_git "$1" stash list)
+	[[ -z $found ]] || say "$1" "stashed: $(first <<<"$found")"
+	lasting_remotes "$1"
+	if ((${#remotes[@]} == 0)); then
+		count=$(run_git "$1" rev-list --count --all 2>/dev/null) || count=0
+		((count == 0)) || say "$1" "$count commits, and no remote outside of this VM"
+		return
+	fi
+	found=$(run_git "$1" log --format='%h %s' --branches --tags HEAD --not "${remotes[@]}" -- 2>/dev/null)
+	[[ -z $found ]] || say "$1" "not pushed: $(first <<<"$found")"
+}
+
+look_into() {
+	local path repositories=() loose=()
+	while IFS= read -r -d '' path; do
+		repositories+=("${path%/.git}")
+	done < <(find "$1" -name .git -prune -print0)
+	if ((${#repositories[@]} > 0)) && ! command -v git >/dev/null; then
+		say "$1" "it holds a repository, and there is no git to look into it"
+		return
+	fi
+	for path in "${repositories[@]}"; do
+		look_into_repository "$path"
+		loose+=(-path "${path//[*?[\\]/\\&}" -prune -o) # find takes it for a pattern
+	done
+	path=$(find "$1" "${loose[@]}" ! -type d -print | head -n 1000 | first)
+	[[ -z $path ]] || say "$1" "in no repository: $path"
+}
+
+seen=
+for code in /home/*/code/"$1"; do
+	[[ -d $code ]] || continue
+	seen=1
+	look_into "$code"
+done
+[[ -n $seen ]] || say "/home/*/code/$1" 'there is no such directory, so nobody knows where the work is'
+echo 'done'

@@ -1,0 +1,49 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"dvm/config"
+	"dvm/engine"
+	"dvm/engine/lima"
+)
+
+// Unsaved lists the work in a VM that would be lost with it, a line each. An error means that nobody could look.
+func Unsaved(ctx context.Context, client *lima.Client, vm config.VM) ([]string, error) {
+	if !client.Alive(vm.Instance) {
+		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
+			"dvm %[1]s starts it; DVM_FORCE=1 dvm rm %[1]s deletes it unseen", vm.Name)
+	}
+	if err := Ready(ctx, client, vm, func(string) {}); err != nil {
+		return nil, err
+	}
+	answer, err := client.Unsaved(ctx, vm.Instance, vm.Name)
+	if err != nil {
+		return nil, fmt.Errorf("look for work that would be lost: %w", err)
+	}
+	found, complete := strings.CutSuffix(answer, "done\n")
+	if !complete {
+		return nil, errors.New("look for work that would be lost: the guest did not answer to the end")
+	}
+	var lines []string
+	for line := range strings.Lines(found) {
+		lines = append(lines, strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", ": "))
+	}
+	return lines, nil
+}
+
+// Remove deletes a VM, and says what became of it. One that does not exist is no error.
+func Remove(ctx context.Context, client *lima.Client, vm config.VM) (said string, err error) {
+	unlock, err := exclusive(ctx, client, vm)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if err := client.Delete(ctx, vm.Instance); err != nil {
+		return "", err
+	}
+	return "deleted", nil
+}

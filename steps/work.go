@@ -1,0 +1,113 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"dvm/config"
+	"dvm/engine"
+	"dvm/engine/lima"
+)
+
+const answerWithin = 10 * time.Second
+
+// Place is where work in a VM is done: as its user, in the project's directory.
+func Place(vm config.VM) lima.Place { return lima.Place{User: vm.User, Dir: vm.CodeDir()} }
+
+// Ready returns once a VM can be worked in. One that runs costs no call of limactl and no lock; a stopped one is started;
+// one that boots is waited for, and waiting is told why. A VM that does not exist is an error.
+func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) error {
+	exists, err := client.Exists(vm.Instance)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		return engine.Advise(fmt.Errorf("there is no VM %q", vm.Name), "dvm %s", vm.Name)
+	}
+	if !client.Alive(vm.Instance) {
+		if err := start(ctx, client, vm, waiting); err != nil {
+			return err
+		}
+	}
+	if !client.Booted(vm.Instance) {
+		waiting("for the guest to boot")
+		if err := client.AwaitBoot(ctx, vm.Instance, bootWithin); err != nil {
+			return err
+		}
+	}
+	return client.Answers(ctx, vm.Instance, answerWithin)
+}
+
+// start starts a stopped VM, unless another dvm did so while this one waited for its turn.
+func start(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (err error) {
+	lock, err := client.StartLock(ctx, vm.Instance, func(holder lima.Holder) {
+		waiting("for " + holder.String() + " to start or stop the VM")
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	found, err := client.Find(ctx, vm.Instance)
+	switch {
+	case err != nil:
+		return err
+	case found == nil:
+		return engine.Advise(fmt.Errorf("there is no VM %q", vm.Name), "dvm %s", vm.Name)
+	}
+	step := instance{vm: vm, lima: client}
+	if err := step.refuse(found); err != nil {
+		return err
+	}
+	switch found.Status {
+	case lima.Running:
+		return nil
+	case lima.Stopped:
+		waiting("for the VM to start")
+		return step.unfinished(ctx, client.Start(ctx, vm.Instance))
+	}
+	return engine.Advise(fmt.Errorf("%s is broken", vm.Instance), "dvm %s", vm.Name)
+}
+
+// Stop stops a VM, and says what became of it. One that does not run, or does not exist, is no error.
+func Stop(ctx context.Context, client *lima.Client, vm config.VM) (said string, err error) {
+	exists, err := client.Exists(vm.Instance)
+	if err != nil {
+		return "", err
+	}
+	if !exists {
+		return "there is no such VM", nil
+	}
+	unlock, err := exclusive(ctx, client, vm)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	found, err := client.Find(ctx, vm.Instance)
+	switch {
+	case err != nil:
+		return "", err
+	case found == nil:
+		return "there is no such VM", nil
+	case found.Status == lima.Stopped:
+		return "it was stopped already", nil
+	case found.Status != lima.Running:
+		return "", engine.Advise(fmt.Errorf("%s has the status %q, so it can't be shut down", vm.Instance, found.Status),
+			"limactl stop --force %s ends it; what the guest has not written to its disk is lost", vm.Instance)
+	}
+	return "stopped", client.Stop(ctx, vm.Instance)
+}
+
+// exclusive takes both locks of a VM, for what must not happen beside a sync or a start.
+func exclusive(ctx context.Context, client *lima.Client, vm config.VM) (unlock func() error, err error) {
+	syncLock, err := client.TrySyncLock(vm.Instance)
+	if err != nil {
+		return nil, err
+	}
+	startLock, err := client.StartLock(ctx, vm.Instance, func(lima.Holder) {})
+	if err != nil {
+		return nil, errors.Join(err, syncLock.Unlock())
+	}
+	return func() error { return errors.Join(startLock.Unlock(), syncLock.Unlock()) }, nil
+}
