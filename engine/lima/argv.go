@@ -47,6 +47,8 @@ func (c *Client) listArgs(instances ...string) []string {
 	return c.global(append([]string{"list", "--json"}, instances...)...)
 }
 
+func (c *Client) namesArgs() []string { return c.global("list", "--quiet") }
+
 // bootstrap reads the program's length, then the program. All of it is on stdin, since argv is for all to see; what comes
 // after it on stdin is left for the program. Where stdin ends at once, nothing runs.
 const bootstrap = `IFS= read -r n && eval "$(head -c "$n")"`
