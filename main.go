@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"dvm/config"
+	"dvm/config/completion"
 	"dvm/engine"
 	"dvm/engine/lima"
 	"dvm/logs"
@@ -94,6 +95,8 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 			return err
 		}
 		return showEnvironment(report, cfg, stdout)
+	case "completion":
+		return complete(ctx, command.Args, stdout)
 	case "sync":
 		cfg, err := config.Load(command.Args)
 		warn(cfg, term)
@@ -178,6 +181,27 @@ func showEnvironment(report config.Report, cfg config.Config, stdout io.Writer) 
 		return logs.Table(stdout, report.Rows())
 	}
 	_, err := io.WriteString(stdout, report.Exports())
+	return err
+}
+
+// complete prints a shell's script, or answers it what may come next. A wrong environment is no reason to say nothing.
+func complete(ctx context.Context, args []string, stdout io.Writer) error {
+	if args[0] != "next" {
+		script := completion.Script(args[0])
+		if script == "" || len(args) > 1 {
+			return config.Problems{{Where: "completion", Err: fmt.Errorf("wants one of %s, got %q",
+				strings.Join(completion.Shells(), ", "), strings.Join(args, " "))}}
+		}
+		_, err := io.WriteString(stdout, script)
+		return err
+	}
+	words := append([]string{""}, args[1:]...)
+	next := completion.After(args[1:])
+	var vms []string
+	if cfg, err := config.LoadAny(nil); err == nil && next.VMs {
+		vms = steps.RecentVMs(ctx, newClient(cfg, io.Discard), cfg.StateDir)
+	}
+	_, err := io.WriteString(stdout, next.Lines(words[len(words)-1], vms))
 	return err
 }
 

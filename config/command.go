@@ -44,10 +44,17 @@ func Verbs() []Verb {
 		{"env", "[VM]", "every variable: value, where it comes from, meaning", 0, 1},
 		{"scripts", "[NAME]", "the built-in setup scripts, or one of them", 0, 1},
 		{"doctor", "", "is this host ready, and what to do if not", 0, 0},
-		{"completion", "SHELL", "completion for bash, zsh or fish", 1, 1},
+		{"completion", "SHELL", "completion for bash, zsh or fish", 1, many},
 		{"version", "", "the version", 0, 0},
 		{"help", "[env]", "this page; env: every variable", 0, 1},
 	}
+}
+
+func verbNames() (names []string) {
+	for _, verb := range Verbs() {
+		names = append(names, verb.Name)
+	}
+	return names
 }
 
 // findVerb gives the verb of that name, or nil.
@@ -109,11 +116,7 @@ func refuseNearVerb(words []string) error {
 		return engine.Advise(Problems{{Where: fmt.Sprintf("%q", first), Err: errors.New("belongs before the command")}},
 			"%s", strings.TrimSpace(first+" dvm "+shellescape.QuoteCommand(words[1:])))
 	}
-	var names []string
-	for _, verb := range Verbs() {
-		names = append(names, verb.Name)
-	}
-	meant := near(strings.ToLower(first), names, allowedInVerb)
+	meant := near(strings.ToLower(first), verbNames(), allowedInVerb)
 	if len(meant) == 0 {
 		return nil
 	}

@@ -13,8 +13,8 @@ import (
 	"dvm/engine"
 )
 
-// flag is a word that begins with a hyphen. dvm has none, and answers with the variable that does the same.
-type flag struct {
+// option is a word that begins with a hyphen. dvm has none, and answers with the variable that does the same.
+type option struct {
 	given    string // as typed, with its value
 	variable string // empty where no variable is like it
 	value    string
@@ -23,7 +23,7 @@ type flag struct {
 
 // splitFlags tells flags from words. A value that follows a flag goes with it. After --, and after the first word that
 // runs in a guest, all are words.
-func splitFlags(args []string) (words []string, flags []flag) {
+func splitFlags(args []string) (words []string, flags []option) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		ssh := len(words) > 0 && words[0] == "ssh"
@@ -82,7 +82,7 @@ func likeFlags() map[string]likeFlag {
 }
 
 // readFlag finds the variable that a flag stands for. A flag of one letter may have its value behind it: -p3000:3000.
-func readFlag(arg string) (found flag, wantsValue bool) {
+func readFlag(arg string) (found option, wantsValue bool) {
 	known := likeFlags()
 	name, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 	like, ok := known[name]
@@ -95,11 +95,11 @@ func readFlag(arg string) (found flag, wantsValue bool) {
 			like, value = short, arg[2:]
 		}
 	}
-	return flag{given: arg, variable: like.variable, value: value, list: like.list}, like.variable != "" && value == ""
+	return option{given: arg, variable: like.variable, value: value, list: like.list}, like.variable != "" && value == ""
 }
 
 // refuseFlags names the variable to set in the place of each flag, and the whole line where all are known.
-func refuseFlags(flags []flag, words []string) error {
+func refuseFlags(flags []option, words []string) error {
 	var problems Problems
 	var variables []string
 	values := map[string]string{}

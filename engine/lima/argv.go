@@ -58,6 +58,8 @@ func (c *Client) listArgs(instances ...string) []string {
 // listFormatArgs asks for the same objects by another path, which has no limit on the size of one.
 func (c *Client) listFormatArgs() []string { return c.global("list", "--format", "{{json .}}") }
 
+func (c *Client) namesArgs() []string { return c.global("list", "--quiet") }
+
 // bootstrap reads the program's length, then the program. All of it is on stdin, since argv is for all to see; what comes
 // after it on stdin is left for the program. Where stdin ends at once, nothing runs.
 const bootstrap = `IFS= read -r n && eval "$(head -c "$n")"`

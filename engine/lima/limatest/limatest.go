@@ -84,7 +84,11 @@ func Supported() error {
 // StopAll kills every guest and host agent of a LIMA_HOME and removes the guests' disks, so that the caller can remove
 // the directory. It is for the end of a test: nothing of the instances is of use afterwards.
 func StopAll(limaHome string) {
-	if err := cli.StopAll(store.Home(limaHome)); err != nil {
+	home, err := store.OpenHome(func(string) string { return limaHome })
+	if err == nil {
+		err = cli.StopAll(home)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "limatest:", err)
 	}
 }

@@ -135,7 +135,7 @@ func installSudo(program *os.File) error {
 	if err := os.Remove(sudo); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	script := fmt.Sprintf("#!/bin/sh\nexec %s %s \"$@\"\n", sudoProgram, SudoVerb)
+	script := fmt.Sprintf("#!/bin/sh\n%s exec %s %s \"$@\"\n", quickRace, sudoProgram, SudoVerb)
 	return os.WriteFile(sudo, []byte(script), 0o755)
 }
 

@@ -145,11 +145,15 @@ func (ns namespaces) start(args []string, console *os.File, extra []*os.File) (*
 		return nil, fmt.Errorf("new namespaces: %w", err)
 	}
 	if rootless {
-		if err := mapIDs(cmd.Process.Pid); err != nil {
-			return nil, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
+		err := mapIDs(cmd.Process.Pid)
+		if err == nil {
+			_, err = mapped.Write([]byte{1})
 		}
-		if _, err := mapped.Write([]byte{1}); err != nil {
-			return nil, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
+		if err != nil {
+			// How it ends does not matter any more.
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			return nil, err
 		}
 	}
 	return cmd, nil

@@ -5,35 +5,37 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
-
-	"golang.org/x/sys/unix"
+	"sync/atomic"
 )
 
 // peer is the limactl at the other end of a session.
 type peer struct {
-	conn    syscall.RawConn
-	closed  chan struct{} // closes when nobody reads its stdout
+	input   *os.File      // holds the command's input open
+	gone    atomic.Bool   // limactl ended, or its connection broke
+	closed  chan struct{} // closes when nobody reads limactl's stdout
 	resized chan winSize
 }
 
-func newPeer(conn *net.UnixConn) (*peer, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	p := &peer{conn: raw, closed: make(chan struct{}), resized: make(chan winSize, 1)}
+func newPeer(conn *net.UnixConn, input *os.File) *peer {
+	p := &peer{input: input, closed: make(chan struct{}), resized: make(chan winSize, 1)}
 	go p.listen(conn)
-	return p, nil
+	return p
 }
 
+// listen hears what limactl says until it says no more. The command's input ends either because limactl says so, or
+// after it is known to be gone: what a command says because it lost its input does not get through.
 func (p *peer) listen(conn *net.UnixConn) {
 	defer close(p.resized)
+	defer p.input.Close()
 	open := true
 	for d := json.NewDecoder(conn); ; {
 		var n notice
 		if d.Decode(&n) != nil {
+			p.gone.Store(true)
 			return
+		}
+		if n.InputEnded {
+			p.input.Close()
 		}
 		if n.OutputClosed && open {
 			close(p.closed)
@@ -43,18 +45,6 @@ func (p *peer) listen(conn *net.UnixConn) {
 			p.resized <- *n.Size
 		}
 	}
-}
-
-// gone says whether limactl ended, or its connection broke. It asks the kernel, since a process that dies closes this
-// connection before the command's input: what the command says because its input ended must not get through.
-func (p *peer) gone() bool {
-	hungUp := true
-	err := p.conn.Control(func(fd uintptr) {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
-		n, err := unix.Poll(fds, 0)
-		hungUp = err == nil && n > 0
-	})
-	return err != nil || hungUp
 }
 
 // outputClosed says whether limactl has told that nobody reads its stdout.
@@ -79,7 +69,7 @@ func relay(to io.Writer, from *os.File, p *peer) {
 		if err != nil {
 			return
 		}
-		if lost = lost || p.gone(); !lost {
+		if lost = lost || p.gone.Load(); !lost {
 			_, err := to.Write(buf[:n])
 			lost = err != nil
 		}

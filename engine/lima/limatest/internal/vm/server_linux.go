@@ -64,17 +64,13 @@ func (s *server) serve(l *net.UnixListener) {
 // nowhere.
 func (s *server) session(conn *net.UnixConn) {
 	defer conn.Close()
-	req, streams, err := receiveRequest(conn)
-	defer closeAll(streams[:]...)
+	req, std, err := receiveRequest(conn)
+	defer closeAll(std.files()...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "session:", err)
 		return
 	}
-	p, err := newPeer(conn)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "session:", err)
-		return
-	}
+	p := newPeer(conn, std.feed)
 	replies := json.NewEncoder(conn)
 	run := s.runPiped
 	if req.Term != "" {
@@ -83,7 +79,7 @@ func (s *server) session(conn *net.UnixConn) {
 	// To write to a caller that is gone is no error: the command does not notice.
 	_ = replies.Encode(reply{Crowded: s.open.Add(1) > maxSessions})
 	defer s.open.Add(-1)
-	code, err := run(req, streams, p)
+	code, err := run(req, std, p)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "session:", err)
 		return
@@ -91,13 +87,12 @@ func (s *server) session(conn *net.UnixConn) {
 	_ = replies.Encode(reply{Exit: &code})
 }
 
-// runPiped runs the request's script on pipes. It reads its stdin from limactl's pipe itself, which ends when limactl
-// does; its output is relayed, since that must not break with limactl. The session is over when the output is
-// closed, as with ssh.
-func (s *server) runPiped(req request, streams [streamsCount]*os.File, p *peer) (int, error) {
+// runPiped runs the request's script on pipes. It reads its stdin from limactl's pipe itself; its output is relayed,
+// since that must not break with limactl. The session is over when the output is closed, as with ssh.
+func (s *server) runPiped(req request, std streams, p *peer) (int, error) {
 	var relays sync.WaitGroup
-	ends := []*os.File{streams[0]}
-	for i := 1; i < streamsCount; i++ {
+	ends := []*os.File{std.stdin}
+	for _, to := range []*os.File{std.stdout, std.stderr} {
 		r, w, err := blockingPipe()
 		if err != nil {
 			closeAll(ends...)
@@ -106,10 +101,8 @@ func (s *server) runPiped(req request, streams [streamsCount]*os.File, p *peer) 
 		ends = append(ends, w)
 		relays.Go(func() {
 			defer r.Close()
-			relay(streams[i], r, p)
-			if i == 1 {
-				streams[i].Close()
-			}
+			defer to.Close()
+			relay(to, r, p)
 		})
 	}
 	_, status, err := s.children.start(s.spec.Shell, []string{"bash", "-c", req.Script}, &syscall.ProcAttr{

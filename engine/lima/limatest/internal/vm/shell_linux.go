@@ -60,14 +60,16 @@ func (s Session) run(conn *net.UnixConn, req request) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = sendRequest(conn, req, [streamsCount]*os.File{inR, outW, s.Stderr})
+	err = sendRequest(conn, req, streams{stdin: inR, feed: inW, stdout: outW, stderr: s.Stderr})
 	closeAll(inR, outW)
 	if err != nil {
 		return s.refused(resetMessage)
 	}
 	go func() {
-		defer inW.Close()
-		copyBuffer(inW, s.Stdin) //nolint:errcheck // a command that reads no more is its own business
+		// A command that reads no more is its own business, and a guest that is gone needs no notice.
+		_, _ = copyBuffer(inW, s.Stdin)
+		inW.Close()
+		_ = json.NewEncoder(conn).Encode(notice{InputEnded: true})
 	}()
 	output := make(chan error, 1)
 	go func() {

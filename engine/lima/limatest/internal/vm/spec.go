@@ -6,6 +6,7 @@
 package vm
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -48,9 +49,13 @@ func SudoLog(instanceDir string) string { return filepath.Join(instanceDir, "sud
 // socket is where sessions are asked for.
 func socket(instanceDir string) string { return filepath.Join(instanceDir, "guest.sock") }
 
+// quickRace keeps a program that was built with -race from sleeping for a second before it exits.
+const quickRace = "GORACE=atexit_sleep_ms=0"
+
 // selfCommand runs this program again. Its name must stay limactl: under testscript the name chooses the program.
 func selfCommand(args ...string) *exec.Cmd {
 	cmd := exec.Command(selfPath())
 	cmd.Args = append([]string{"limactl"}, args...)
+	cmd.Env = append(os.Environ(), quickRace)
 	return cmd
 }

@@ -17,7 +17,7 @@ import (
 
 // runOnTerminal runs the request's script on a terminal of the guest. When limactl goes away the terminal is hung up,
 // as sshd's is.
-func (s *server) runOnTerminal(req request, streams [streamsCount]*os.File, p *peer) (int, error) {
+func (s *server) runOnTerminal(req request, std streams, p *peer) (int, error) {
 	ptm, pts, err := pty.Open()
 	if err != nil {
 		return 0, err
@@ -42,7 +42,7 @@ func (s *server) runOnTerminal(req request, streams [streamsCount]*os.File, p *p
 	pts.Close()
 	go func() {
 		// The end of its input is that of the terminal. To close this end would wait for the read below.
-		_, _ = io.Copy(ptm, streams[0])
+		_, _ = io.Copy(ptm, std.stdin)
 		_ = syscall.Kill(-pid, syscall.SIGHUP)
 	}()
 	go func() {
@@ -53,8 +53,8 @@ func (s *server) runOnTerminal(req request, streams [streamsCount]*os.File, p *p
 	}()
 	var output sync.WaitGroup
 	output.Go(func() {
-		relay(streams[1], ptm, p)
-		streams[1].Close()
+		relay(std.stdout, ptm, p)
+		std.stdout.Close()
 	})
 	code := exitCode(<-status)
 	output.Wait()

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# Completion of dvm for bash 3.2 or later. In ~/.bashrc: eval "$(dvm completion bash)"
+
+_dvm() {
+	local line words
+	COMPREPLY=()
+	# COMP_WORDS breaks words at colons, and would tear VM:path. Backslashes are the shell's own.
+	# shellcheck disable=SC2162
+	IFS=$' \t' read -a words <<<"${COMP_LINE:0:COMP_POINT}"
+	case ${COMP_LINE:0:COMP_POINT} in
+	*[[:blank:]]) words+=('') ;;
+	esac
+	while [[ ${words[0]-} == *=* ]]; do # DVM_CPUS=4 dvm …
+		words=("${words[@]:1}")
+	done
+	while IFS= read -r line; do
+		if [[ $line == :paths ]]; then
+			while IFS= read -r line; do
+				COMPREPLY+=("$line")
+			done < <(compgen -f -- "${words[${#words[@]} - 1]}")
+			compopt -o filenames 2>/dev/null
+			continue
+		fi
+		line=${line%%$'\t'*}
+		if [[ $line == *: ]]; then
+			compopt -o nospace 2>/dev/null
+		fi
+		COMPREPLY+=("$line")
+	done < <(command dvm completion next -- "${words[@]:1}" 2>/dev/null)
+	return 0
+}
+
+complete -F _dvm dvm

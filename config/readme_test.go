@@ -1,0 +1,38 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the table of variables into the README")
+
+// TestReadme holds the README's table of variables against the one that the code has.
+func TestReadme(t *testing.T) {
+	const path, begin, end = "../README.md", "<!-- variables -->\n", "<!-- /variables -->\n"
+	readme, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("there is no README")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(readme), begin)
+	table, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("%s has no lines %q and %q", path, begin, end)
+	}
+	if table == Markdown() {
+		return
+	}
+	if !*update {
+		t.Fatalf("the table of variables in %s is stale; go test ./config -run TestReadme -update writes it anew", path)
+	}
+	if err := os.WriteFile(path, []byte(before+begin+Markdown()+end+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

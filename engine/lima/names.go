@@ -1,0 +1,47 @@
+package lima
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Names lists the instances that Lima has, broken ones too. limactl does not look at each for this.
+func (c *Client) Names(ctx context.Context) ([]string, error) {
+	answer, err := c.run(ctx, c.namesArgs())
+	return strings.Fields(string(answer)), err
+}
+
+// RecentNames is Names, or its answer to another dvm that asked a moment ago: a shell asks at each press of a key. The
+// cache is a file that may be missing or hold anything.
+func (c *Client) RecentNames(ctx context.Context, cache string, moment time.Duration) ([]string, error) {
+	if info, err := os.Stat(cache); err == nil && time.Since(info.ModTime()) < moment {
+		text, err := os.ReadFile(cache)
+		home, names, found := strings.Cut(string(text), "\n")
+		if err == nil && found && home == c.Home {
+			return strings.Fields(names), nil
+		}
+	}
+	names, err := c.Names(ctx)
+	if err == nil {
+		remember(cache, c.Home+"\n"+strings.Join(names, "\n")+"\n")
+	}
+	return names, err
+}
+
+// remember puts the file in its place in one go. Where it can't, the next one asks limactl again.
+func remember(cache, text string) {
+	if os.MkdirAll(filepath.Dir(cache), 0o700) != nil {
+		return
+	}
+	file, err := os.CreateTemp(filepath.Dir(cache), filepath.Base(cache)+".*") // 0600
+	if err != nil {
+		return
+	}
+	_, err = file.WriteString(text)
+	if closeErr := file.Close(); err != nil || closeErr != nil || os.Rename(file.Name(), cache) != nil {
+		_ = os.Remove(file.Name())
+	}
+}
