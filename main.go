@@ -108,6 +108,23 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 		}
 		return sync(ctx, cfg, term)
 	}
+	work := verb{args: command.Args, stdout: stdout, term: term}
+	switch command.Verb {
+	case "sh":
+		return work.login(ctx)
+	case "ssh":
+		return work.command(ctx)
+	case "ssh-config":
+		return work.sshConfig(ctx)
+	case "ls":
+		return work.list(ctx)
+	case "stop":
+		return work.stop(ctx)
+	case "rm":
+		return work.remove(ctx)
+	case "logs":
+		return work.logs(ctx)
+	}
 	return config.Problems{{Where: "command", Err: fmt.Errorf("%q is not in this version of dvm", command.Verb)}}
 }
 

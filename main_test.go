@@ -2,6 +2,8 @@ package main
 
 import (
 	"flag"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"dvm/engine/lima/limatest"
@@ -40,8 +43,9 @@ func TestScripts(t *testing.T) {
 			return condition == "guest" && noGuest == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"guest": guest,
-			"poll":  poll,
+			"guest":    guest,
+			"terminal": terminal,
+			"poll":     poll,
 		},
 	})
 }
@@ -83,6 +87,33 @@ func guest(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("guest.out"), out, 0o600))
 	if failed := err != nil; failed != neg {
 		ts.Fatalf("in the guest: %s: %v", args[1], err)
+	}
+}
+
+// terminal runs a command on a terminal of 80 by 24, types what a file holds, and writes what the terminal got, and how the
+// command ended, to terminal.out.
+func terminal(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: terminal file command...")
+	}
+	cmd := exec.Command("sh", "-c", `exec "$0" "$@"`, args[1])
+	cmd.Args = append(cmd.Args, args[2:]...)
+	cmd.Dir = ts.MkAbs(".")
+	for _, name := range []string{"PATH", "HOME", "TERM", "LC_ALL", "LIMA_HOME", "LIMATEST_LOG", "LIMATEST_QUIET", "LIMATEST_FAULT",
+		"XDG_STATE_HOME", "DVM_NAME", "DVM_YES", "DVM_FORCE", "PAGER"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	screen, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 80, Rows: 24})
+	ts.Check(err)
+	defer screen.Close()
+	go func() { _, _ = io.WriteString(screen, ts.ReadFile(args[0])) }()
+	out, _ := io.ReadAll(screen) // ends with an error when the terminal is closed
+	err = cmd.Wait()
+	text := strings.ReplaceAll(string(out), "\r\n", "\n") + fmt.Sprintf("\nstatus: %v\n", err)
+	ts.Logf("%s", text)
+	ts.Check(os.WriteFile(ts.MkAbs("terminal.out"), []byte(text), 0o600))
+	if failed := err != nil; failed != neg {
+		ts.Fatalf("on a terminal: %q: %v", args[1:], err)
 	}
 }
 

@@ -54,17 +54,26 @@ func (vm VM) CodeDir() string { return "/home/" + vm.User + "/code/" + vm.Name }
 // DVM_NAME; one of them is needed. Setup scripts are read as part of it, once, so that what was checked is what will be
 // sent. The error is a Problems with all that is wrong; the warnings are there also with an error.
 func Load(names []string) (Config, error) {
-	cfg, _, err := load(names, true)
+	cfg, _, err := load(names, demand{vm: true, setup: true})
 	return cfg, err
 }
 
-// LoadAny is Load for a command that can do without a VM.
+// LoadWork is Load for a command that runs no setup scripts, and so works where their paths lead nowhere.
+func LoadWork(names []string) (Config, error) {
+	cfg, _, err := load(names, demand{vm: true})
+	return cfg, err
+}
+
+// LoadAny is LoadWork for a command that can do without a VM.
 func LoadAny(names []string) (Config, error) {
-	cfg, _, err := load(names, false)
+	cfg, _, err := load(names, demand{})
 	return cfg, err
 }
 
-func load(names []string, needed bool) (Config, layers, error) {
+// demand is what a command can't do without.
+type demand struct{ vm, setup bool }
+
+func load(names []string, needed demand) (Config, layers, error) {
 	read, err := readLayers(names)
 	if err != nil {
 		return Config{}, read, err
@@ -90,11 +99,11 @@ func load(names []string, needed bool) (Config, layers, error) {
 	}
 	if !cfg.All {
 		var nameProblems Problems
-		names, nameProblems = chooseVMs(names, vars.Name, home, needed)
+		names, nameProblems = chooseVMs(names, vars.Name, home, needed.vm)
 		problems = append(problems, nameProblems...)
 	}
 	for _, name := range names {
-		vm, vmProblems := loadVM(read, name)
+		vm, vmProblems := loadVM(read, name, needed.setup)
 		problems = append(problems, vmProblems...)
 		cfg.VMs = append(cfg.VMs, vm)
 	}
@@ -104,7 +113,7 @@ func load(names []string, needed bool) (Config, layers, error) {
 	}
 	for _, name := range others { // what holds for no VM of this command is checked all the same
 		if !slices.Contains(names, name) {
-			_, vmProblems := loadVM(read, name)
+			_, vmProblems := loadVM(read, name, needed.setup)
 			problems = append(problems, vmProblems...)
 		}
 	}
@@ -143,10 +152,15 @@ func chooseVMs(given []string, fallback Value[VMName], limaHome string, needed b
 	return names, problems
 }
 
-func loadVM(read layers, name string) (VM, Problems) {
+func loadVM(read layers, name string, withSetup bool) (VM, Problems) {
 	own := read.vars.forVM(name, read.overrides)
-	setup, setupErr := readScripts(own.Setup.V)
-	problems := append(own.problems(), inVariable(own.Setup.From, setupErr)...)
+	problems := own.problems()
+	var setup []Script
+	if withSetup {
+		var err error
+		setup, err = readScripts(own.Setup.V)
+		problems = append(problems, inVariable(own.Setup.From, err)...)
+	}
 	cpus := int(own.CPUs.V)
 	if !own.CPUs.Set() {
 		cpus = defaultCPUs(runtime.NumCPU())

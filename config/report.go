@@ -42,7 +42,7 @@ type Report struct {
 
 // Explain reads the environment as a command about the VM would, or about DVM_NAME's where none is named.
 func Explain(names []string) (Report, Config, error) {
-	cfg, read, err := load(names, false)
+	cfg, read, err := load(names, demand{})
 	if err != nil {
 		return Report{}, cfg, err
 	}

@@ -66,6 +66,14 @@ func (t *Terminal) Line(format string, args ...any) {
 	t.draw(live)
 }
 
+// Ask prints a question, after which the user types on the same line.
+func (t *Terminal) Ask(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.erase()
+	_, _ = fmt.Fprintf(t.w, format, args...)
+}
+
 // Live replaces the live line; empty text removes it. It does nothing where nothing can be animated.
 func (t *Terminal) Live(text string) {
 	if !t.Animate {

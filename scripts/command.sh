@@ -25,9 +25,11 @@ if [[ -d /run/user/$EUID ]]; then
 fi
 PATH=~/.local/bin:~/bin:$PATH
 cd -- "$dir" 2>/dev/null || cd || exit
-# A program and nothing else: no builtin, and no assignment.
-(exec -- "$@")
+# A program and nothing else: no builtin, and no assignment. What this shell has to say of its end is for nobody.
+exec 9>&2 2>/dev/null
+(exec 2>&9 9>&- -- "$@")
 status=$?
+exec 2>&9
 if [[ $mode != terminal ]]; then
 	printf '%s %s\n' "$nonce" "$status" >&2
 fi

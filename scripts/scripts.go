@@ -30,4 +30,6 @@ var (
 	EndGroup string
 	//go:embed unsaved.sh
 	Unsaved string
+	//go:embed authorize.sh
+	Authorize string
 )

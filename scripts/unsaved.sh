@@ -53,7 +53,7 @@ look_into_repository() {
 	lasting_remotes "$1"
 	if ((${#remotes[@]} == 0)); then
 		count=$(run_git "$1" rev-list --count --all 2>/dev/null) || count=0
-		((count == 0)) || say "$1" "$count commits, and no remote outside of this VM"
+		((count == 0)) || say "$1" "no remote outside of this VM; commits: $count"
 		return
 	fi
 	found=$(run_git "$1" log --format='%h %s' --branches --tags HEAD --not "${remotes[@]}" -- 2>/dev/null)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"dvm/config"
@@ -32,6 +33,7 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM) ([]string, 
 	for line := range strings.Lines(found) {
 		lines = append(lines, strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", ": "))
 	}
+	slices.Sort(lines)
 	return lines, nil
 }
 

@@ -112,10 +112,16 @@ func (c *Client) environment() []string {
 
 // run runs limactl to its end and gives its standard output. It ends limactl when ctx does, and then returns the cause.
 func (c *Client) run(ctx context.Context, args []string) ([]byte, error) {
+	return c.runWith(ctx, args, nil)
+}
+
+// runWith is run with something on standard input.
+func (c *Client) runWith(ctx context.Context, args []string, stdin io.Reader) ([]byte, error) {
 	cmd, err := c.command(args)
 	if err != nil {
 		return nil, err
 	}
+	cmd.Stdin = stdin
 	var stdout bytes.Buffer
 	stderr := &tail{log: c.Log}
 	cmd.Stdout = &limited{w: &stdout, left: maxAnswer}

@@ -45,7 +45,7 @@ func (c *Client) Login(instance string, at Place) error {
 
 // asUser is a shell script's text with its arguments, run in the guest by a user other than Lima's account.
 func (c *Client) asUser(instance, user, script string, args ...string) []string {
-	return c.shellArgs(instance, append([]string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", script, "dvm"}, args...)...)
+	return c.shellArgs(instance, append([]string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", script, "bash"}, args...)...)
 }
 
 // Stdio is what a command in the guest reads and writes.
@@ -191,24 +191,8 @@ func (g *guestCommand) stop(ctx context.Context, ended <-chan error) {
 
 // endGroup ends the process group in the guest that has the nonce in its arguments.
 func (c *Client) endGroup(ctx context.Context, instance, nonce string) error {
-	cmd, err := c.command(c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.EndGroup))
-	if err != nil {
-		return err
-	}
-	cmd.Stdin = strings.NewReader(nonce + "\n")
-	cmd.WaitDelay = time.Second
-	if err := cmd.Start(); err != nil {
-		return startError(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-		stopGroup(cmd, ended)
-		return ctx.Err()
-	}
+	_, err := c.runWith(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.EndGroup), strings.NewReader(nonce+"\n"))
+	return err
 }
 
 // awaitReaderGone closes gone once nobody can read what is written to a pipe any more.

@@ -1,0 +1,81 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Show prints the logs of a VM's last run, each under a header that says where it is. On a terminal it goes through
+// $PAGER, or less where there is none.
+func Show(ctx context.Context, w io.Writer, stateDir, vm string) error {
+	dir := filepath.Join(stateDir, vm)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there are no logs of %q in %s", vm, stateDir)
+	}
+	if !IsTerminal(w) {
+		return writeLogs(w, dir)
+	}
+	pager := os.Getenv("PAGER")
+	if pager == "" {
+		pager = "less"
+	}
+	// PAGER is a command line by convention, and the user's own.
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", pager)
+	cmd.Stdout, cmd.Stderr = w, os.Stderr
+	if os.Getenv("LESS") == "" {
+		cmd.Env = append(os.Environ(), "LESS=FRX")
+	}
+	into, err := cmd.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("run the pager: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("run the pager: %w", err)
+	}
+	// The pager may be left before it has read everything.
+	_ = writeLogs(into, dir)
+	_ = into.Close()
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("run the pager %q: %w", pager, err)
+	}
+	return nil
+}
+
+func writeLogs(w io.Writer, dir string) error {
+	for _, name := range []string{limaLog, setupLog} {
+		path := filepath.Join(dir, name)
+		file, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("show the logs: %w", err)
+		}
+		_, err = fmt.Fprintf(w, "==> %s <==\n", path)
+		if err == nil {
+			_, err = io.Copy(w, file)
+		}
+		if err = errors.Join(err, file.Close()); err != nil {
+			return fmt.Errorf("show the logs: %w", err)
+		}
+	}
+	return nil
+}
+
+// Remove deletes the logs of a VM that is gone, and nothing else that may be in its directory.
+func Remove(stateDir, vm string) error {
+	dir := filepath.Join(stateDir, vm)
+	for _, name := range []string{limaLog, setupLog, failedPath(limaLog), failedPath(setupLog), eventsLog, eventsLog + ".1"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("delete the logs: %w", err)
+		}
+	}
+	_ = os.Remove(dir) // unless it holds something else
+	return nil
+}

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	gosync "sync"
+
+	"github.com/sourcegraph/conc/pool"
+	"golang.org/x/term"
+
+	"dvm/config"
+	"dvm/engine"
+	"dvm/engine/lima"
+	"dvm/logs"
+	"dvm/steps"
+)
+
+// verb is one of the commands for working with VMs that exist.
+type verb struct {
+	args   []string
+	stdout io.Writer
+	term   *logs.Terminal
+}
+
+// ready reads the environment for one VM, and returns once that can be worked in.
+func (v verb) ready(ctx context.Context, names []string) (*lima.Client, config.VM, error) {
+	cfg, err := v.load(config.LoadWork, names)
+	if err != nil {
+		return nil, config.VM{}, err
+	}
+	vm := cfg.VMs[0]
+	client := newClient(cfg, io.Discard)
+	showing := logs.NewProgress(v.term, vm.Name)
+	err = steps.Ready(ctx, client, vm, func(why string) {
+		showing.Observe(engine.Event{Step: "instance", State: engine.Started})
+		showing.Observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
+	})
+	showing.End()
+	return client, vm, err
+}
+
+func (v verb) load(how func([]string) (config.Config, error), names []string) (config.Config, error) {
+	cfg, err := how(names)
+	warn(cfg, v.term)
+	return cfg, err
+}
+
+// login becomes a login shell in the VM.
+func (v verb) login(ctx context.Context) error {
+	client, vm, err := v.ready(ctx, v.args)
+	if err != nil {
+		return err
+	}
+	return client.Login(vm.Instance, steps.Place(vm))
+}
+
+// exitStatus is that of a command in the guest, which has said itself what there was to say.
+type exitStatus int
+
+func (s exitStatus) Error() string { return "exit status " + strconv.Itoa(int(s)) }
+
+func (s exitStatus) ExitCode() int { return int(s) }
+
+// command runs one command in the VM.
+func (v verb) command(ctx context.Context) error {
+	client, vm, err := v.ready(ctx, v.args[:1])
+	if err != nil {
+		return err
+	}
+	status, err := client.Run(ctx, vm.Instance, steps.Place(vm), v.args[1:], lima.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	if err != nil {
+		return fmt.Errorf("ssh %s: %w", vm.Name, err)
+	}
+	if status != 0 {
+		return reported{exitStatus(status)}
+	}
+	return nil
+}
+
+// sshConfig prints a block for ~/.ssh/config, and lets Lima's key log in as the VM's user.
+func (v verb) sshConfig(ctx context.Context) error {
+	client, vm, err := v.ready(ctx, v.args)
+	if err != nil {
+		return err
+	}
+	if err := client.Authorize(ctx, vm.Instance, vm.User); err != nil {
+		return fmt.Errorf("ssh-config %s: %w", vm.Name, err)
+	}
+	_, err = io.WriteString(v.stdout, client.SSHConfig(vm.Instance, vm.User))
+	return err
+}
+
+// listed is one VM as ls shows it.
+type listed struct {
+	VM     string   `json:"vm"`
+	Status string   `json:"status"`
+	CPUs   int      `json:"cpus"`
+	Memory float64  `json:"memory_gib"`
+	Disk   float64  `json:"disk_gib"`
+	Ports  []string `json:"ports"`
+}
+
+func (v verb) list(ctx context.Context) error {
+	cfg, err := v.load(config.LoadAny, nil)
+	if err != nil {
+		return err
+	}
+	rows, err := listVMs(ctx, newClient(cfg, io.Discard))
+	if err != nil {
+		return err
+	}
+	if cfg.JSON {
+		encoder := json.NewEncoder(v.stdout)
+		for _, row := range rows {
+			if err := encoder.Encode(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(rows) == 0 {
+		v.term.Line("dvm: there are no VMs yet")
+		v.term.Hint("dvm app, for a VM called app")
+		return nil
+	}
+	table := [][]string{{"VM", "STATUS", "CPUS", "MEMORY", "DISK", "PORTS"}}
+	for _, row := range rows {
+		table = append(table, []string{row.VM, row.Status, strconv.Itoa(row.CPUs), gib(row.Memory), gib(row.Disk), strings.Join(row.Ports, " ")})
+	}
+	return logs.Table(v.stdout, table)
+}
+
+func gib(size float64) string { return config.GiB(size).String() + " GiB" }
+
+func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
+	instances, err := client.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	const bytesInGiB = 1 << 30
+	var rows []listed
+	for _, found := range instances {
+		name, ours := strings.CutPrefix(found.Name, config.InstancePrefix)
+		if !ours {
+			continue
+		}
+		row := listed{VM: name, Status: string(found.Status), CPUs: found.CPUs,
+			Memory: float64(found.Memory) / bytesInGiB, Disk: float64(found.Disk) / bytesInGiB, Ports: []string{}}
+		if row.Status == "" {
+			row.Status = "unreadable"
+		}
+		if found.Config != nil {
+			for _, rule := range found.Config.PortForwards {
+				if !rule.Ignore && rule.GuestPort > 0 {
+					row.Ports = append(row.Ports, config.PortForward{Host: rule.HostPort, Guest: rule.GuestPort}.String())
+				}
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// stop stops the VMs side by side. One that fails does not keep the others.
+func (v verb) stop(ctx context.Context) error {
+	cfg, err := v.load(config.LoadWork, v.args)
+	if err != nil {
+		return err
+	}
+	client := newClient(cfg, io.Discard)
+	if cfg.All {
+		rows, err := listVMs(ctx, client)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			cfg.VMs = append(cfg.VMs, config.VM{Name: row.VM, Instance: config.InstancePrefix + row.VM})
+		}
+	}
+	var mu gosync.Mutex
+	var failures []error
+	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
+	for _, vm := range cfg.VMs {
+		workers.Go(func() {
+			said, err := steps.Stop(ctx, client, vm)
+			if err == nil {
+				v.term.Line("%s: %s", vm.Name, said)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			failures = append(failures, fmt.Errorf("stop %s: %w", vm.Name, err))
+		})
+	}
+	workers.Wait()
+	return errors.Join(failures...)
+}
+
+// remove deletes VMs one after another, each after a look for work that would be lost, and after asking.
+func (v verb) remove(ctx context.Context) error {
+	cfg, err := v.load(config.LoadWork, v.args)
+	if err != nil {
+		return err
+	}
+	asks := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
+	if !cfg.Yes && !asks {
+		return config.Problems{{Where: "DVM_YES", Err: errors.New("wants 1 to delete a VM where nobody can be asked; it is not set")}}
+	}
+	answers := bufio.NewReader(os.Stdin)
+	var failures []error
+	for _, vm := range cfg.VMs {
+		if err := v.removeOne(ctx, cfg, vm, answers); err != nil {
+			failures = append(failures, fmt.Errorf("rm %s: %w", vm.Name, err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, answers *bufio.Reader) error {
+	client := newClient(cfg, io.Discard)
+	exists, err := client.Exists(vm.Instance)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		v.term.Line("%s: there is no such VM", vm.Name)
+		return nil
+	}
+	if !vm.Force {
+		unsaved, err := steps.Unsaved(ctx, client, vm)
+		if err != nil {
+			return err
+		}
+		for _, line := range unsaved {
+			v.term.Line("%s: %s", vm.Name, logs.Clean(line))
+		}
+		if len(unsaved) > 0 {
+			return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "DVM_FORCE=1 dvm rm %s deletes it all the same", vm.Name)
+		}
+	}
+	if !cfg.Yes {
+		v.term.Ask("%s and everything in it will be gone. Type its name to delete it: ", vm.Name)
+		answer, err := readAnswer(ctx, answers)
+		if err != nil {
+			return err
+		}
+		if answer != vm.Name {
+			return fmt.Errorf("%q is not its name; nothing is deleted", answer)
+		}
+	}
+	said, err := steps.Remove(ctx, client, vm)
+	if err != nil {
+		return err
+	}
+	v.term.Line("%s: %s", vm.Name, said)
+	return logs.Remove(cfg.StateDir, vm.Name)
+}
+
+// readAnswer reads a line, or gives up when ctx ends.
+func readAnswer(ctx context.Context, answers *bufio.Reader) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := answers.ReadString('\n')
+		read <- line{strings.TrimSpace(text), err}
+	}()
+	select {
+	case answer := <-read:
+		if answer.err != nil && !errors.Is(answer.err, io.EOF) {
+			return "", fmt.Errorf("read the answer: %w", answer.err)
+		}
+		return answer.text, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// logs shows what the last run said.
+func (v verb) logs(ctx context.Context) error {
+	cfg, err := v.load(config.LoadWork, v.args)
+	if err != nil {
+		return err
+	}
+	for _, vm := range cfg.VMs {
+		if err := logs.Show(ctx, v.stdout, cfg.StateDir, vm.Name); err != nil {
+			return engine.Advise(err, "dvm %s", vm.Name)
+		}
+	}
+	return nil
+}
