@@ -31,6 +31,8 @@ type Instance struct {
 	Name   string  `json:"name"`
 	Status Status  `json:"status"`
 	Dir    string  `json:"dir"`
+	Memory int64   `json:"memory"` // bytes, as configured
+	Disk   int64   `json:"disk"`   // bytes, as configured
 	Config *Config `json:"config"` // nil where Lima can't read lima.yaml
 }
 
@@ -42,6 +44,10 @@ type Config struct {
 	Mounts []struct {
 		Location string `json:"location"`
 	} `json:"mounts"`
+	PortForwards []struct {
+		HostPort  int `json:"hostPort"`
+		GuestPort int `json:"guestPort"`
+	} `json:"portForwards"`
 }
 
 // Fedora tells whether the instance was made from a Fedora image, which says that it is one of dvm's.
