@@ -95,6 +95,8 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 			return err
 		}
 		return showEnvironment(report, cfg, stdout)
+	case "doctor":
+		return doctor(ctx, stdout, term)
 	case "completion":
 		return complete(ctx, command.Args, stdout)
 	case "sync":
@@ -199,6 +201,24 @@ func showEnvironment(report config.Report, cfg config.Config, stdout io.Writer) 
 	}
 	_, err := io.WriteString(stdout, report.Exports())
 	return err
+}
+
+// doctor prints what it finds, and fails where something would stop a sync.
+func doctor(ctx context.Context, stdout io.Writer, term *logs.Terminal) error {
+	cfg, wrong := config.LoadAny(nil)
+	found := steps.Doctor(ctx, newClient(cfg, io.Discard), cfg, wrong)
+	for _, diagnosis := range found {
+		var err error
+		if cfg.JSON {
+			err = json.NewEncoder(stdout).Encode(diagnosis)
+		} else {
+			err = term.Verdict(stdout, string(diagnosis.Health), diagnosis.Check+": "+diagnosis.Text, diagnosis.Remedy)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return steps.WouldFail(found)
 }
 
 // complete prints a shell's script, or answers it what may come next. A wrong environment is no reason to say nothing.

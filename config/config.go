@@ -11,6 +11,7 @@ import (
 // Config is everything that the environment says, checked.
 type Config struct {
 	VMs          []VM     // those that the command is about, in order
+	Unnamed      VM       // what holds for a VM without variables of its own, where the command is about none
 	All          bool     // the command names no VM, and is about every instance of dvm's
 	Limactl      []string // the program and the arguments that come before dvm's
 	LimaHome     string   // LIMA_HOME, absolute
@@ -52,7 +53,8 @@ func (vm VM) CodeDir() string { return "/home/" + vm.User + "/code/" + vm.Name }
 
 // Load reads and checks the environment for a command about the VMs named, or else about all with DVM_ALL, or about
 // DVM_NAME; one of them is needed. Setup scripts are read as part of it, once, so that what was checked is what will be
-// sent. The error is a Problems with all that is wrong; the warnings are there also with an error.
+// sent. The error is a Problems with all that is wrong. With an error, the warnings hold, and of the rest what is not
+// wrong.
 func Load(names []string) (Config, error) {
 	cfg, _, err := load(names, demand{vm: true, setup: true})
 	return cfg, err
@@ -113,12 +115,15 @@ func load(names []string, needed demand) (Config, layers, error) {
 	}
 	for _, name := range others { // what holds for no VM of this command is checked all the same
 		if !slices.Contains(names, name) {
-			_, vmProblems := loadVM(read, name, needed.setup)
+			vm, vmProblems := loadVM(read, name, needed.setup)
 			problems = append(problems, vmProblems...)
+			if name == "" {
+				cfg.Unnamed = vm
+			}
 		}
 	}
 	if problems = problems.withoutSecrets(read.secrets).unique(); len(problems) > 0 {
-		return Config{Warnings: cfg.Warnings}, read, problems
+		return cfg, read, problems
 	}
 	return cfg, read, nil
 }
@@ -199,7 +204,7 @@ func defaultCPUs(cores int) int {
 
 func logLevel(vars Variables) string {
 	switch {
-	case vars.LimaLogLevel.Set():
+	case vars.LimaLogLevel.Set() && vars.LimaLogLevel.err == nil:
 		return string(vars.LimaLogLevel.V)
 	case bool(vars.Verbose.V):
 		return "info"

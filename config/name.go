@@ -45,13 +45,23 @@ func (n VMName) Instance() string { return InstancePrefix + string(n) }
 
 // fitsIn checks that the sockets which Lima makes in the instance's directory have a path that the kernel takes.
 func (n VMName) fitsIn(limaHome string) error {
-	limit := 108 // sockaddr_un on Linux, the final NUL included
-	if runtime.GOOS == "darwin" {
-		limit = 104
-	}
-	over := len(filepath.Join(limaHome, n.Instance(), longestSocket)) + 1 - limit
+	over := len(filepath.Join(limaHome, n.Instance(), longestSocket)) - maxSocketPath()
 	if over <= 0 {
 		return nil
 	}
-	return wants(fmt.Sprintf("a VM name at least %d characters shorter, since a socket path under %s may have %d", over, limaHome, limit-1), string(n))
+	return wants(fmt.Sprintf("a VM name at least %d characters shorter, since a socket path under %s may have %d", over, limaHome, maxSocketPath()), string(n))
+}
+
+// LongestName is how many characters a VM's name may have.
+func LongestName(limaHome string) int {
+	room := maxSocketPath() - len(filepath.Join(limaHome, InstancePrefix, longestSocket))
+	return min(room, maxInstanceName-len(InstancePrefix))
+}
+
+// maxSocketPath is without the final NUL of sockaddr_un.
+func maxSocketPath() int {
+	if runtime.GOOS == "darwin" {
+		return 103
+	}
+	return 107
 }

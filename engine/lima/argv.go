@@ -60,6 +60,8 @@ func (c *Client) listFormatArgs() []string { return c.global("list", "--format",
 
 func (c *Client) namesArgs() []string { return c.global("list", "--quiet") }
 
+func (c *Client) versionArgs() []string { return []string{"--version"} }
+
 // bootstrap reads the program's length, then the program. All of it is on stdin, since argv is for all to see; what comes
 // after it on stdin is left for the program. Where stdin ends at once, nothing runs.
 const bootstrap = `IFS= read -r n && eval "$(head -c "$n")"`

@@ -34,6 +34,7 @@ type Instance struct {
 	Name   string  `json:"name"`
 	Status Status  `json:"status"`
 	CPUs   int     `json:"cpus"`
+	Dir    string  `json:"dir"`
 	Memory int64   `json:"memory"` // bytes, as configured
 	Disk   int64   `json:"disk"`   // bytes, as configured
 	Config *Config `json:"config"` // nil where Lima can't read lima.yaml
@@ -252,16 +253,8 @@ func (c *Client) AwaitBoot(ctx context.Context, instance string, within time.Dur
 
 // MountedBy names the file that gives an instance its mounts.
 func (c *Client) MountedBy(instance string) string {
-	for _, name := range []string{"override.yaml", "default.yaml"} {
-		path := filepath.Join(c.Home, "_config", name)
-		found := false
-		_ = eachLine(path, func(line []byte) bool {
-			found = bytes.HasPrefix(line, []byte("mounts:"))
-			return !found
-		})
-		if found {
-			return path
-		}
+	if files, _ := c.MountingFiles(); len(files) > 0 {
+		return files[0]
 	}
 	return filepath.Join(c.Dir(instance), "lima.yaml")
 }

@@ -1,0 +1,69 @@
+package lima
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Version is limactl's own, such as 2.2.0.
+func (c *Client) Version(ctx context.Context) (string, error) {
+	answer, err := c.run(ctx, c.versionArgs())
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimPrefix(strings.TrimSpace(string(answer)), "limactl version "), nil
+}
+
+// MountingFiles lists the files of Lima's own configuration that give every instance mounts, whatever dvm asks for, and
+// those that can't be read.
+func (c *Client) MountingFiles() (mounting []string, err error) {
+	for _, name := range []string{"override.yaml", "default.yaml"} {
+		path := filepath.Join(c.Home, "_config", name)
+		text, readErr := os.ReadFile(path)
+		var content struct {
+			Mounts []any `yaml:"mounts"`
+		}
+		switch {
+		case errors.Is(readErr, fs.ErrNotExist):
+			continue
+		case readErr == nil:
+			readErr = yaml.Unmarshal(text, &content)
+		}
+		if readErr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", path, readErr))
+		}
+		if len(content.Mounts) > 0 {
+			mounting = append(mounting, path)
+		}
+	}
+	return mounting, err
+}
+
+// DiskUsed is what an instance's directory takes on the host's disk, in bytes.
+func (c *Client) DiskUsed(instance string) int64 {
+	entries, _ := os.ReadDir(c.Dir(instance))
+	var used int64
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			used += allocated(info)
+		}
+	}
+	return used
+}
+
+// allocated counts the blocks of a file, since disks are sparse.
+func allocated(info fs.FileInfo) int64 {
+	const block = 512 // the unit of st_blocks on Linux and macOS
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return stat.Blocks * block
+	}
+	return info.Size()
+}

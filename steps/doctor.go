@@ -1,0 +1,190 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sourcegraph/conc/iter"
+	"golang.org/x/mod/semver"
+
+	"dvm/config"
+	"dvm/engine/lima"
+)
+
+const (
+	doctorWithin  = 20 * time.Second // for limactl to answer
+	oldestLimactl = "2.0"
+)
+
+// Health is how a finding of the doctor's stands with a sync.
+type Health string
+
+// Fine needs nothing, Odd is worth a look, Bad would stop a sync.
+const (
+	Fine Health = "ok"
+	Odd  Health = "warning"
+	Bad  Health = "error"
+)
+
+// Diagnosis is one thing that the doctor looked at.
+type Diagnosis struct {
+	Check  string `json:"check"`
+	Health Health `json:"health"`
+	Text   string `json:"text"`
+	Remedy string `json:"remedy,omitempty"` // a command to type
+}
+
+// doctor holds what the probes share.
+type doctor struct {
+	cfg       config.Config
+	lima      *lima.Client
+	instances func() ([]lima.Instance, error) // limactl's list, asked for once
+}
+
+// Doctor looks at this host and says whether a sync could work. The error is what is wrong with the environment, whose
+// rest is in cfg. The probes run side by side; their findings come in a fixed order.
+func Doctor(ctx context.Context, client *lima.Client, cfg config.Config, wrong error) []Diagnosis {
+	ctx, cancel := context.WithTimeoutCause(ctx, doctorWithin, fmt.Errorf("no answer within %s", doctorWithin))
+	defer cancel()
+	d := &doctor{cfg: cfg, lima: client, instances: sync.OnceValues(func() ([]lima.Instance, error) {
+		return client.List(ctx)
+	})}
+	probes := []func() []Diagnosis{
+		func() []Diagnosis { return environment(cfg, wrong) },
+		func() []Diagnosis { return d.limactl(ctx) },
+		d.limaConfig,
+		d.sockets,
+		hypervisor,
+		func() []Diagnosis { return slices.Concat(d.memory(), d.disk()) },
+		func() []Diagnosis { return d.ports(ctx) },
+		d.stateDir,
+		ssh,
+	}
+	return slices.Concat(iter.Map(probes, func(probe *func() []Diagnosis) []Diagnosis { return (*probe)() })...)
+}
+
+func one(check string, health Health, remedy, format string, args ...any) []Diagnosis {
+	return []Diagnosis{{Check: check, Health: health, Text: fmt.Sprintf(format, args...), Remedy: remedy}}
+}
+
+func environment(cfg config.Config, wrong error) (found []Diagnosis) {
+	var problems config.Problems
+	switch {
+	case errors.As(wrong, &problems):
+		for _, problem := range problems {
+			found = append(found, one("environment", Bad, "dvm help env", "%s", problem)...)
+		}
+	case wrong != nil:
+		found = one("environment", Bad, "dvm help env", "%s", wrong)
+	}
+	for _, warning := range cfg.Warnings {
+		found = append(found, one("environment", Odd, "dvm help env", "%s", warning)...)
+	}
+	if len(found) == 0 {
+		return one("environment", Fine, "", "every DVM_* variable is known and right")
+	}
+	return found
+}
+
+func (d *doctor) limactl(ctx context.Context) []Diagnosis {
+	const check = "limactl"
+	if len(d.lima.Command) == 0 {
+		return nil // said of the environment
+	}
+	path, err := exec.LookPath(d.lima.Command[0])
+	if err != nil {
+		return one(check, Bad, limaRemedy(), "%q is not found, or is no program", d.lima.Command[0])
+	}
+	version, err := d.lima.Version(ctx)
+	if err != nil {
+		return one(check, Bad, lima.Quote(append(slices.Clone(d.lima.Command), "--version")), "%s: %s", path, err)
+	}
+	found := one(check, Fine, "", "%s, %s", version, path)
+	switch canonical := "v" + strings.TrimPrefix(version, "v"); {
+	case !semver.IsValid(canonical):
+		found = one(check, Odd, limaRemedy(), "%s has the version %q, and dvm can't tell whether that is %s or later", path, version, oldestLimactl)
+	case semver.Compare(canonical, "v"+oldestLimactl) < 0:
+		return one(check, Bad, limaRemedy(), "%s is version %s, and dvm needs %s or later", path, version, oldestLimactl)
+	}
+	if _, err := d.instances(); err != nil {
+		found = append(found, one(check, Bad, "limactl list", "%s", err)...)
+	}
+	return found
+}
+
+func limaRemedy() string {
+	if runtime.GOOS == "darwin" {
+		return "brew install lima"
+	}
+	return "brew install lima, or see https://lima-vm.io/docs/installation/"
+}
+
+// limaConfig looks for mounts that dvm can't take away: a sync refuses the instances that have them.
+func (d *doctor) limaConfig() []Diagnosis {
+	const check = "mounts"
+	mounting, err := d.lima.MountingFiles()
+	var found []Diagnosis
+	for _, path := range mounting {
+		found = append(found, one(check, Bad, "${EDITOR:-vi} "+lima.Quote([]string{path}),
+			"%s mounts directories of this host into every VM; take its mounts out", path)...)
+	}
+	if err != nil {
+		found = append(found, one(check, Odd, "ls -l "+lima.Quote([]string{d.lima.Home + "/_config"}), "%s", oneLine(err))...)
+	}
+	if len(found) == 0 {
+		return one(check, Fine, "", "Lima's own configuration adds none")
+	}
+	return found
+}
+
+// sockets says how long a VM's name may be.
+func (d *doctor) sockets() []Diagnosis {
+	const check = "names"
+	room := config.LongestName(d.cfg.LimaHome)
+	remedy := `export LIMA_HOME="$HOME/.lima"`
+	switch {
+	case d.cfg.LimaHome == "":
+		return nil // said of the environment
+	case room < 1:
+		return one(check, Bad, remedy, "no name is short enough for the sockets below %s", d.cfg.LimaHome)
+	case room < shortNames:
+		return one(check, Odd, remedy, "a VM's name may have %d characters, since the path %s is long", room, d.cfg.LimaHome)
+	}
+	return one(check, Fine, "", "a VM's name may have %d characters", room)
+}
+
+const shortNames = 20 // fewer characters are a nuisance
+
+func ssh() []Diagnosis {
+	const check = "ssh"
+	for _, program := range []string{"ssh", "ssh-keygen"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return one(check, Bad, "apt install openssh-client", "%s is not found in $PATH", program)
+		}
+	}
+	return one(check, Fine, "", "ssh and ssh-keygen are found")
+}
+
+// oneLine is an error without its line breaks.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// WouldFail tells whether one of the findings would stop a sync.
+func WouldFail(found []Diagnosis) error {
+	bad := 0
+	for _, diagnosis := range found {
+		if diagnosis.Health == Bad {
+			bad++
+		}
+	}
+	if bad == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d checks would stop a sync", bad, len(found))
+}

@@ -1,0 +1,188 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"dvm/config"
+	"dvm/engine/lima"
+)
+
+const (
+	gib        = 1 << 30
+	leastSpace = 2 * gib // the image and a new VM's first changes do not fit into less
+)
+
+// ours lists dvm's own instances. What is wrong with the list is said elsewhere.
+func (d *doctor) ours() (instances []lima.Instance) {
+	all, _ := d.instances()
+	for _, instance := range all {
+		if strings.HasPrefix(instance.Name, config.InstancePrefix) {
+			instances = append(instances, instance)
+		}
+	}
+	return instances
+}
+
+func vmName(instance string) string { return strings.TrimPrefix(instance, config.InstancePrefix) }
+
+// memory holds what the VMs may take against what the host has.
+func (d *doctor) memory() []Diagnosis {
+	const check = "memory"
+	total, err := hostMemory()
+	if err != nil {
+		return one(check, Odd, "", "this host's memory can't be told: %s", err)
+	}
+	var configured int64
+	largest := lima.Instance{}
+	for _, instance := range d.ours() {
+		configured += instance.Memory
+		if instance.Memory > largest.Memory {
+			largest = instance
+		}
+	}
+	if configured > total {
+		return one(check, Odd, "dvm stop "+vmName(largest.Name), "the VMs may take %s GiB together, and this host has %s", inGiB(configured), inGiB(total))
+	}
+	return one(check, Fine, "", "this host has %s GiB, and the VMs may take %s", inGiB(total), inGiB(configured))
+}
+
+// disk holds what the VMs' thin disks may grow by against what is free.
+func (d *doctor) disk() []Diagnosis {
+	const check = "disk"
+	dir := existing(d.lima.Home)
+	var stat unix.Statfs_t
+	if err := unix.Statfs(dir, &stat); err != nil {
+		return one(check, Odd, "df "+lima.Quote([]string{dir}), "the space below %s can't be told: %s", dir, err)
+	}
+	free := int64(stat.Bavail) * int64(stat.Bsize)
+	var growth int64
+	for _, instance := range d.ours() {
+		growth += max(instance.Disk-d.lima.DiskUsed(instance.Name), 0)
+	}
+	remedy := "df -h " + lima.Quote([]string{dir})
+	switch {
+	case free < leastSpace:
+		return one(check, Bad, remedy, "%s GiB are free below %s, and a new VM needs %s", inGiB(free), dir, inGiB(leastSpace))
+	case growth > free:
+		return one(check, Odd, remedy, "%s GiB are free below %s, and the VMs' disks may grow by %s", inGiB(free), dir, inGiB(growth))
+	}
+	return one(check, Fine, "", "%s GiB are free below %s, and the VMs' disks may grow by %s", inGiB(free), dir, inGiB(growth))
+}
+
+func inGiB(bytes int64) string { return strconv.FormatFloat(float64(bytes)/gib, 'f', 1, 64) }
+
+// existing is the nearest directory that exists, on the way up.
+func existing(dir string) string {
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// ports looks at the host ports of the VM that DVM_NAME names, or of one without variables of its own.
+func (d *doctor) ports(ctx context.Context) (found []Diagnosis) {
+	vm := d.cfg.Unnamed
+	if len(d.cfg.VMs) > 0 {
+		vm = d.cfg.VMs[0]
+	}
+	for _, pair := range vm.Ports {
+		found = append(found, d.port(ctx, vm, pair.Host))
+	}
+	return found
+}
+
+func (d *doctor) port(ctx context.Context, vm config.VM, port int) Diagnosis {
+	check := "port " + strconv.Itoa(port)
+	var claimed []string
+	for _, instance := range d.ours() {
+		if !forwards(instance, port) {
+			continue
+		}
+		name := vmName(instance.Name)
+		switch {
+		case name == vm.Name && instance.Status == lima.Running:
+			return one(check, Fine, "", "is forwarded to the VM %s", name)[0]
+		case name != vm.Name && instance.Status == lima.Running:
+			return one(check, Odd, "dvm stop "+name, "is forwarded to the running VM %s", name)[0]
+		case name != vm.Name:
+			claimed = append(claimed, name)
+		}
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return one(check, Odd, fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port), "is taken by %s", holderOf(port))[0]
+	case errors.Is(err, fs.ErrPermission):
+		return one(check, Odd, "sudo sysctl net.ipv4.ip_unprivileged_port_start="+strconv.Itoa(port), "is for root alone on this host")[0]
+	case err != nil:
+		return one(check, Odd, "", "can't be listened on: %s", err)[0]
+	}
+	_ = listener.Close()
+	if len(claimed) > 0 {
+		return one(check, Odd, "", "is free, and the stopped VM %s claims it too", strings.Join(claimed, ", "))[0]
+	}
+	return one(check, Fine, "", "is free")[0]
+}
+
+func forwards(instance lima.Instance, port int) bool {
+	if instance.Config == nil {
+		return false
+	}
+	for _, forward := range instance.Config.PortForwards {
+		if forward.HostPort == port {
+			return true
+		}
+	}
+	return false
+}
+
+// stateDir checks that logs can be kept, and that nobody else can read them.
+func (d *doctor) stateDir() []Diagnosis {
+	const check = "state"
+	dir := d.cfg.StateDir
+	if dir == "" {
+		return nil // said of the environment
+	}
+	quoted := lima.Quote([]string{dir})
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if parent := existing(dir); unix.Access(parent, unix.W_OK) != nil {
+			return one(check, Bad, "mkdir -p "+quoted, "%s can't be made: %s is not yours to write", dir, parent)
+		}
+		return one(check, Fine, "", "%s will be made", dir)
+	case err != nil:
+		return one(check, Bad, "ls -ld "+quoted, "%s", err)
+	case !info.IsDir():
+		return one(check, Bad, "ls -ld "+quoted, "%s is no directory", dir)
+	case unix.Access(dir, unix.W_OK|unix.X_OK) != nil:
+		return one(check, Bad, "ls -ld "+quoted, "%s is not yours to write", dir)
+	}
+	open := 0
+	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // what can't be read is closed
+		}
+		if info, err := entry.Info(); err == nil && info.Mode().Type()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o077 != 0 {
+			open++
+		}
+		return nil
+	})
+	if open > 0 {
+		return one(check, Odd, "chmod -R go= "+quoted, "%s: others can read %d of its files and directories", dir, open)
+	}
+	return one(check, Fine, "", "%s is yours alone", dir)
+}

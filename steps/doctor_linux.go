@@ -1,0 +1,88 @@
+package steps
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const kvm = "/dev/kvm"
+
+// hypervisor is QEMU with KVM. Without KVM a VM works, and is slow.
+func hypervisor() []Diagnosis {
+	const check = "hypervisor"
+	program := map[string]string{"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}[runtime.GOARCH]
+	var found []Diagnosis
+	if _, err := exec.LookPath(program); err != nil && program != "" && os.Getenv(strings.ToUpper(strings.ReplaceAll(program, "-", "_"))) == "" {
+		found = one(check, Odd, "apt install qemu-system qemu-utils", "%s is not found in $PATH, and Lima runs its VMs by it", program)
+	}
+	device, err := os.OpenFile(kvm, os.O_RDWR, 0)
+	switch {
+	case err == nil:
+		_ = device.Close()
+		return append(found, one(check, Fine, "", "%s is there and yours to use", kvm)...)
+	case errors.Is(err, fs.ErrPermission):
+		return append(found, one(check, Odd, "sudo usermod -aG kvm \"$USER\"", "%s is not yours to use, so a VM is emulated, and slow", kvm)...)
+	case errors.Is(err, fs.ErrNotExist):
+		return append(found, one(check, Odd, "sudo modprobe kvm_intel || sudo modprobe kvm_amd", "there is no %s, so a VM is emulated, and slow", kvm)...)
+	}
+	return append(found, one(check, Odd, "ls -l "+kvm, "%s", err)...)
+}
+
+// hostMemory is in bytes.
+func hostMemory() (int64, error) {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0, err
+	}
+	return int64(info.Totalram) * int64(info.Unit), nil //nolint:unconvert // the types differ by architecture
+}
+
+// holderOf names the program that listens on a TCP port of this host, as far as /proc tells this user.
+func holderOf(port int) string {
+	socket := ""
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		if inode := listening(table, port); inode != "" {
+			socket = "socket:[" + inode + "]"
+		}
+	}
+	files, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, file := range files {
+		if target, err := os.Readlink(file); err == nil && socket != "" && target == socket {
+			process := filepath.Dir(filepath.Dir(file))
+			name, _ := os.ReadFile(filepath.Join(process, "comm"))
+			return fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(name)), filepath.Base(process))
+		}
+	}
+	return "another user's program"
+}
+
+// listening finds the inode of the socket that listens on a port.
+func listening(table string, port int) string {
+	const listen, stateField, inodeField = "0A", 3, 9
+	file, err := os.Open(table)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) <= inodeField || fields[stateField] != listen {
+			continue
+		}
+		_, hex, _ := strings.Cut(fields[1], ":")
+		if number, err := strconv.ParseUint(hex, 16, 16); err == nil && int(number) == port {
+			return fields[inodeField]
+		}
+	}
+	return ""
+}
