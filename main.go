@@ -34,9 +34,6 @@ type interrupted struct{ signal syscall.Signal }
 
 func (i interrupted) Error() string { return "stopped by " + i.signal.String() }
 
-// ExitCode is what a shell reports of a process that the signal ended.
-func (i interrupted) ExitCode() int { return 128 + int(i.signal) }
-
 // untilSignal gives a context that the first signal ends. The second finds the default behaviour, and ends dvm at once.
 func untilSignal() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -65,14 +62,22 @@ func run(ctx context.Context, args []string, stdout io.Writer, term *logs.Termin
 	return err
 }
 
-// exitCode is 0, 2 for a usage or configuration error, 128+n for a signal, and 1 for the rest.
+// exitCode is 0, that of a command in the guest, 2 for a usage or configuration error, 128+n for a signal, and 1 for the rest.
 func exitCode(err error) int {
 	if err == nil {
 		return 0
 	}
-	var coded interface{ ExitCode() int }
-	if errors.As(err, &coded) {
-		return coded.ExitCode()
+	// Not whatever has an ExitCode method: limactl's own is not dvm's.
+	var status exitStatus
+	var cut interrupted
+	var problems config.Problems
+	switch {
+	case errors.As(err, &status):
+		return int(status)
+	case errors.As(err, &cut):
+		return 128 + int(cut.signal)
+	case errors.As(err, &problems):
+		return 2
 	}
 	return 1
 }
@@ -100,8 +105,7 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 	case "completion":
 		return complete(ctx, command.Args, stdout)
 	case "sync":
-		cfg, err := config.Load(command.Args)
-		warn(cfg, term)
+		cfg, err := load(ctx, command.Args, term)
 		if err != nil {
 			return err
 		}
@@ -176,6 +180,24 @@ func plan(cfg config.Config, stdout io.Writer) error {
 	}
 	_, err := io.WriteString(stdout, text.String())
 	return err
+}
+
+// load reads the environment for a command about the VMs named, or about every one there is where DVM_ALL says so.
+func load(ctx context.Context, names []string, term *logs.Terminal) (config.Config, error) {
+	cfg, err := config.Load(names)
+	warn(cfg, term)
+	if err != nil || !cfg.All {
+		return cfg, err
+	}
+	names, err = steps.AllVMs(ctx, newClient(cfg, io.Discard))
+	if err != nil {
+		return cfg, err
+	}
+	if len(names) == 0 {
+		term.Warn("DVM_ALL=1 finds no VM")
+		return cfg, nil
+	}
+	return config.Load(names)
 }
 
 // warn says what is odd about the environment.

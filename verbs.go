@@ -66,8 +66,6 @@ type exitStatus int
 
 func (s exitStatus) Error() string { return "exit status " + strconv.Itoa(int(s)) }
 
-func (s exitStatus) ExitCode() int { return int(s) }
-
 // command runs one command in the VM.
 func (v verb) command(ctx context.Context) error {
 	client, vm, err := v.ready(ctx, v.args[:1])

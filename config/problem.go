@@ -30,9 +30,6 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// ExitCode is that of a usage or configuration error.
-func (p Problems) ExitCode() int { return 2 }
-
 // unique drops repetitions, as several VMs make of what they share.
 func (p Problems) unique() Problems {
 	var kept Problems

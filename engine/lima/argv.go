@@ -81,7 +81,7 @@ func (c *Client) global(args ...string) []string {
 
 // verb is the subcommand of an argument list, for messages.
 func verb(args []string) string {
-	known := []string{"start", "stop", "list", "shell", "delete"}
+	known := []string{"--version", "start", "stop", "list", "shell", "delete"}
 	if i := slices.IndexFunc(args, func(arg string) bool { return slices.Contains(known, arg) }); i >= 0 {
 		return args[i]
 	}

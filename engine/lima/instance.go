@@ -48,11 +48,14 @@ type Config struct {
 	Mounts []struct {
 		Location string `json:"location"`
 	} `json:"mounts"`
-	PortForwards []struct {
-		GuestPort int  `json:"guestPort"` // 0 for a range or a socket
-		HostPort  int  `json:"hostPort"`
-		Ignore    bool `json:"ignore"`
-	} `json:"portForwards"`
+	PortForwards []PortForward `json:"portForwards"`
+}
+
+// PortForward is one rule of an instance for its ports.
+type PortForward struct {
+	GuestPort int  `json:"guestPort"` // 0 for a range or a socket
+	HostPort  int  `json:"hostPort"`
+	Ignore    bool `json:"ignore"`
 }
 
 // Fedora tells whether the instance was made from a Fedora image, which says that it is one of dvm's.
