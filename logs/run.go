@@ -112,8 +112,16 @@ func (r *Run) End(report engine.Report, err error) {
 }
 
 func (r *Run) explain(report engine.Report, err error) {
-	r.note(r.journal.Fail())
 	r.term.errorLines(fmt.Errorf("%s: %w", r.vm, err))
+	defer func() {
+		for _, hint := range hints(err) {
+			r.term.Hint(hint)
+		}
+	}()
+	if len(report.Steps) == 0 {
+		return // it never had its turn: the logs are those of another run, which may still write them
+	}
+	r.note(r.journal.Fail())
 	setup := false
 	for _, step := range report.Steps {
 		setup = setup || step.State == engine.Failed && strings.HasPrefix(step.Step, "setup ")
@@ -128,9 +136,6 @@ func (r *Run) explain(report engine.Report, err error) {
 	}
 	for _, line := range tail {
 		r.term.Line("    %s", line)
-	}
-	for _, hint := range hints(err) {
-		r.term.Hint(hint)
 	}
 }
 

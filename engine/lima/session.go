@@ -107,7 +107,7 @@ func (s *Session) Run(ctx context.Context, program string, report func(Marker), 
 	program = "session_nonce=" + s.nonce + "\n" + program
 	var readers conc.WaitGroup
 	markers := make(chan Marker)
-	fences := make(chan int, 16)
+	fences := make(chan int, 1)
 	lastWords := &tail{log: io.Discard}
 	readers.Go(func() { s.readMarkers(markers) })
 	readers.Go(func() {
@@ -139,6 +139,7 @@ var errDisconnected = errors.New("the connection ended early")
 func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-chan int, report func(Marker)) error {
 	hello := time.NewTimer(helloWithin)
 	defer hello.Stop()
+	read := -1 // the last step whose output is known to be read
 	for {
 		select {
 		case marker, open := <-markers:
@@ -150,7 +151,7 @@ func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-ch
 				return nil
 			}
 			if marker.settles() {
-				awaitFence(ctx, fences, marker.Index)
+				read = awaitFence(ctx, fences, read, marker.Index)
 			}
 			report(marker)
 		case <-hello.C:
@@ -162,22 +163,25 @@ func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-ch
 	}
 }
 
-// awaitFence waits until the output up to a step's end has been read. The deadline is for a guest that never says so.
-func awaitFence(ctx context.Context, fences <-chan int, index int) {
+// awaitFence waits until the output up to a step's end has been read, and gives the last step of which that is known. The
+// deadline is for a guest that never says so.
+func awaitFence(ctx context.Context, fences <-chan int, read, index int) int {
 	deadline := time.NewTimer(fenceWithin)
 	defer deadline.Stop()
-	for {
+	for read < index {
 		select {
 		case fence, open := <-fences:
-			if !open || fence >= index {
-				return
+			if !open {
+				return index
 			}
+			read = fence
 		case <-deadline.C:
-			return
+			return read
 		case <-ctx.Done():
-			return
+			return read
 		}
 	}
+	return read
 }
 
 // leave cuts the lifeline and waits for limactl, which ends when all in the guest that holds the connection has ended.
@@ -227,7 +231,7 @@ func parseMarker(line, nonce string) (Marker, bool) {
 
 // readOutput tells lines from fences. A fence brings a line break of its own, which makes an empty line where the output
 // before it had one already; that one is dropped.
-func (s *Session) readOutput(fences chan<- int, output func(index int, line string)) {
+func (s *Session) readOutput(fences chan int, output func(index int, line string)) {
 	defer close(fences)
 	step, empty := 0, false
 	readLines(s.stderr, func(line string, whole bool) {
@@ -235,10 +239,11 @@ func (s *Session) readOutput(fences chan<- int, output func(index int, line stri
 			if index, err := strconv.Atoi(rest); err == nil {
 				empty = false
 				step = index + 1
-				select {
-				case fences <- index:
-				default: // nobody waits any more
+				select { // the newest alone matters
+				case <-fences:
+				default:
 				}
+				fences <- index
 				return
 			}
 		}

@@ -1,0 +1,47 @@
+package logs
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestTable(t *testing.T) {
+	rows := [][]string{
+		{"NAME", "VALUE", "MEANING"},
+		{"a", "/a/path/that/is/longer/than/its/share/of/it", "some words that go on until the terminal ends, and beyond"},
+		{"b", "", "a \x1b[31mcolour\x1b[0m and\na line break"},
+	}
+	for _, c := range []struct {
+		width int
+		want  string
+	}{
+		{0, `
+NAME  VALUE                                        MEANING
+a     /a/path/that/is/longer/than/its/share/of/it  some words that go on until the terminal ends, and beyond
+b                                                  a colour and a line break
+`},
+		{60, `
+NAME  VALUE                 MEANING
+a     /a/path/that/is/long  some words that go on until the
+      er/than/its/share/of  terminal ends, and beyond
+      /it
+b                           a colour and a line break
+`},
+		{10, `
+NAME  VALUE                 MEANING
+a     /a/path/that/is/long  some words that go on
+      er/than/its/share/of  until the terminal ends,
+      /it                   and beyond
+b                           a colour and a line
+                            break
+`},
+	} {
+		var text strings.Builder
+		if err := table(&text, c.width, rows); err != nil {
+			t.Fatal(err)
+		}
+		if got := "\n" + text.String(); got != c.want {
+			t.Errorf("%d columns wide:%s\nwant:%s", c.width, got, c.want)
+		}
+	}
+}
