@@ -227,7 +227,7 @@ func showEnvironment(report config.Report, cfg config.Config, stdout io.Writer) 
 
 // doctor prints what it finds, and fails where something would stop a sync.
 func doctor(ctx context.Context, stdout io.Writer, term *logs.Terminal) error {
-	cfg, wrong := config.LoadAny(nil)
+	cfg, wrong := config.Check()
 	found := steps.Doctor(ctx, newClient(cfg, io.Discard), cfg, wrong)
 	for _, diagnosis := range found {
 		var err error

@@ -72,6 +72,12 @@ func LoadAny(names []string) (Config, error) {
 	return cfg, err
 }
 
+// Check is Load for a look at what a sync would find, of DVM_NAME's VM or of none.
+func Check() (Config, error) {
+	cfg, _, err := load(nil, demand{setup: true})
+	return cfg, err
+}
+
 // demand is what a command can't do without.
 type demand struct{ vm, setup bool }
 
@@ -128,12 +134,16 @@ func load(names []string, needed demand) (Config, layers, error) {
 	return cfg, read, nil
 }
 
+func noName() Problem {
+	return Problem{Where: "DVM_NAME", Err: errors.New("wants a VM name, since the command names none; it is not set")}
+}
+
 // chooseVMs checks the names given, or takes DVM_NAME.
 func chooseVMs(given []string, fallback Value[VMName], limaHome string, needed bool) ([]string, Problems) {
 	if len(given) == 0 {
 		switch {
 		case !fallback.Set() && needed:
-			return nil, Problems{{Where: "DVM_NAME", Err: errors.New("wants a VM name, since the command names none; it is not set")}}
+			return nil, Problems{noName()}
 		case !fallback.Set() || fallback.err != nil: // reported with the other variables
 			return nil, nil
 		}

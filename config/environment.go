@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -38,7 +39,10 @@ func readLayers(named []string) (layers, error) {
 	if err != nil {
 		return layers{}, err
 	}
-	read := layers{vars: vars, secrets: vars.Pass.V, warnings: vars.pending()}
+	if len(named) == 0 && vars.Name.Set() {
+		named = []string{string(vars.Name.V)}
+	}
+	read := layers{vars: vars, secrets: slices.Clone(vars.Pass.V), warnings: vars.pending()}
 	environ := slices.Sorted(slices.Values(os.Environ()))
 	read.readOverrides(environ)
 	for _, name := range read.named() {
@@ -91,7 +95,7 @@ func (l *layers) readUnknown(environ, exempt, named []string) {
 // addOverride is given what stands after the two underscores as the VM's name.
 func (l *layers) addOverride(tag reflect.StructTag, o override) {
 	wrong := func(format string, args ...any) {
-		l.problems = append(l.problems, Problem{Where: o.variable, Err: fmt.Errorf(format, args...)})
+		l.problems = append(l.problems, Problem{Where: plain(o.variable), Err: fmt.Errorf(format, args...)})
 	}
 	after := o.vm
 	o.vm = strings.ToLower(strings.ReplaceAll(after, "_", "-"))
@@ -118,14 +122,25 @@ func (l *layers) addUnknown(known map[string]reflect.StructTag, variable string,
 		meant = []string{base + suffix(vm)}
 		refused = refused || slices.Contains(named, vm)
 	}
+	for i := range meant {
+		meant[i] = plain(meant[i])
+	}
 	switch question := "; did you mean " + strings.Join(meant, " or ") + "?"; {
 	case refused:
-		l.problems = append(l.problems, Problem{Where: variable, Err: errors.New(says + question)})
+		l.problems = append(l.problems, Problem{Where: plain(variable), Err: errors.New(says + question)})
 	case len(meant) > 0:
-		l.warnings = append(l.warnings, variable+" "+says+question)
+		l.warnings = append(l.warnings, plain(variable)+" "+says+question)
 	default:
-		l.warnings = append(l.warnings, variable+" "+says+", and does nothing; dvm help env lists those that do")
+		l.warnings = append(l.warnings, plain(variable)+" "+says+", and does nothing; dvm help env lists those that do")
 	}
+}
+
+// plain is a variable's name, in quotes where it is none that a shell could set.
+func plain(variable string) string {
+	if variableName().MatchString(variable) {
+		return variable
+	}
+	return strconv.Quote(variable)
 }
 
 // nearVariables lists what a wrong name may stand for, with what it has after two underscores.

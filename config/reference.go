@@ -18,22 +18,26 @@ type Entry struct {
 // Reference documents every variable, in the order of the table.
 func Reference() (entries []Entry) {
 	new(Variables).each(func(name string, _ field, tag reflect.StructTag) {
-		entry := Entry{
-			Name:    name,
-			Default: tag.Get("shown"),
-			Meaning: tag.Get("desc"),
-			PerVM:   tag.Get("scope") == "vm",
-			Common:  tag.Get("help") == "common",
-		}
-		if entry.Default == "" {
-			entry.Default = tag.Get("default")
-		}
-		if tag.Get("pending") != "" {
-			entry.Meaning += " (not acted on in this version)"
-		}
-		entries = append(entries, entry)
+		entries = append(entries, newEntry(name, tag))
 	})
 	return entries
+}
+
+func newEntry(name string, tag reflect.StructTag) Entry {
+	entry := Entry{
+		Name:    name,
+		Default: tag.Get("shown"),
+		Meaning: tag.Get("desc"),
+		PerVM:   tag.Get("scope") == "vm",
+		Common:  tag.Get("help") == "common",
+	}
+	if entry.Default == "" {
+		entry.Default = tag.Get("default")
+	}
+	if tag.Get("pending") != "" {
+		entry.Meaning += " (not acted on in this version)"
+	}
+	return entry
 }
 
 // ReferenceRows is the reference as a table, with a header.

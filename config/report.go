@@ -54,9 +54,8 @@ func Explain(names []string) (Report, Config, error) {
 	if len(names) > 0 {
 		report.vm = cfg.VMs[0].Name
 	}
-	reference := Reference()
-	own.each(func(name string, f field, _ reflect.StructTag) {
-		entry := reference[len(report.Settings)]
+	own.each(func(name string, f field, tag reflect.StructTag) {
+		entry := newEntry(name, tag)
 		setting := Setting{Name: name, Value: f.text(), Variable: f.source(), Default: entry.Default, Meaning: entry.Meaning}
 		switch setting.Variable {
 		case "":
@@ -123,15 +122,11 @@ func (c Config) computedDefaults() map[string]string {
 // what is not. Where the command names a VM, the lines of other VMs are left out.
 func (r Report) Exports() string {
 	var text strings.Builder
-	reference := Reference()
-	next := 0
-	r.read.vars.each(func(name string, f field, _ reflect.StructTag) {
-		entry := reference[next]
-		next++
-		if f.source() != "" {
-			r.export(&text, name, f.text())
+	r.read.vars.each(func(name string, f field, tag reflect.StructTag) {
+		if value := f.text(); f.source() != "" && value != "" { // a list of nothing is as good as unset
+			r.export(&text, name, value)
 		} else {
-			fallback := "no default"
+			entry, fallback := newEntry(name, tag), "no default"
 			if entry.Default != "" {
 				fallback = "default: " + entry.Default
 			}

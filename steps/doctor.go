@@ -104,7 +104,7 @@ func (d *doctor) limactl(ctx context.Context) []Diagnosis {
 	}
 	version, err := d.lima.Version(ctx)
 	if err != nil {
-		return one(check, Bad, lima.Quote(append(slices.Clone(d.lima.Command), "--version")), "%s: %s", path, err)
+		return one(check, Bad, lima.Quote(append(slices.Clone(d.lima.Command), "--version")), "%s: %s", path, oneLine(err))
 	}
 	found := one(check, Fine, "", "%s, %s", version, path)
 	switch canonical := "v" + strings.TrimPrefix(version, "v"); {
@@ -166,10 +166,24 @@ func ssh() []Diagnosis {
 	const check = "ssh"
 	for _, program := range []string{"ssh", "ssh-keygen"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return one(check, Bad, "apt install openssh-client", "%s is not found in $PATH", program)
+			return one(check, Bad, install("openssh-client", "openssh-clients", "openssh"), "%s is not found in $PATH", program)
 		}
 	}
 	return one(check, Fine, "", "ssh and ssh-keygen are found")
+}
+
+// install is the command that installs a package, by the names that Debian, Fedora and the rest have for it.
+func install(debian, fedora, rest string) string {
+	for _, manager := range []struct{ program, command string }{
+		{"apt-get", "sudo apt-get install " + debian},
+		{"dnf", "sudo dnf install " + fedora},
+		{"pacman", "sudo pacman -S " + rest},
+	} {
+		if _, err := exec.LookPath(manager.program); err == nil {
+			return manager.command
+		}
+	}
+	return "brew install " + rest
 }
 
 // oneLine is an error without its line breaks.

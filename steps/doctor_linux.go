@@ -23,7 +23,7 @@ func hypervisor() []Diagnosis {
 	program := map[string]string{"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}[runtime.GOARCH]
 	var found []Diagnosis
 	if _, err := exec.LookPath(program); err != nil && program != "" && os.Getenv(strings.ToUpper(strings.ReplaceAll(program, "-", "_"))) == "" {
-		found = one(check, Odd, "apt install qemu-system qemu-utils", "%s is not found in $PATH, and Lima runs its VMs by it", program)
+		found = one(check, Odd, install("qemu-system qemu-utils", "qemu-kvm qemu-img", "qemu-full"), "%s is not found in $PATH, and Lima runs its VMs by it", program)
 	}
 	device, err := os.OpenFile(kvm, os.O_RDWR, 0)
 	switch {

@@ -25,8 +25,20 @@ func RecentVMs(ctx context.Context, client *lima.Client, stateDir string) (vms [
 	if err != nil {
 		return nil
 	}
+	return onlyVMs(instances)
+}
+
+// AllVMs lists every VM that exists.
+func AllVMs(ctx context.Context, client *lima.Client) ([]string, error) {
+	instances, err := client.Names(ctx)
+	return onlyVMs(instances), err
+}
+
+// onlyVMs leaves out instances that dvm can't have made.
+func onlyVMs(instances []string) (vms []string) {
 	for _, instance := range instances {
-		if name, ours := strings.CutPrefix(instance, config.InstancePrefix); ours {
+		name, ours := strings.CutPrefix(instance, config.InstancePrefix)
+		if ours && new(config.VMName).UnmarshalText([]byte(name)) == nil {
 			vms = append(vms, name)
 		}
 	}
