@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"al.essio.dev/pkg/shellescape"
 
@@ -127,8 +128,9 @@ func refuseFlags(flags []option, words []string) error {
 	return engine.Advise(problems, "%s", strings.Join(append(variables, command(words)), " "))
 }
 
+// assignment is for a line to type, so what can't be typed is left out.
 func assignment(variable, value string) string {
-	if value == "" {
+	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return variable + "=…"
 	}
 	return variable + "=" + shellescape.Quote(value)

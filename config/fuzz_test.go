@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // stable holds a type against text: what it takes, it prints in a form that it takes again, and as the same value.
@@ -183,4 +184,21 @@ func evaluate(t *testing.T, exports string) (pairs [][2]string) {
 		}
 	}
 	return pairs
+}
+
+// FuzzCommand: whatever is typed is a command or is refused, in lines that hold nothing raw.
+func FuzzCommand(f *testing.F) {
+	for _, seed := range []string{"app web", "snyc app", "--cpus 4 -p3000:3000 -é --= --", "ssh app -- -x", "ssh -- x", "-=x DVM_X=1", "help nosuch"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Split(line, " ")
+		command, err := ParseCommand(args)
+		switch {
+		case err == nil && findVerb(command.Verb) == nil:
+			t.Errorf("%q is the verb %q, which there is not", args, command.Verb)
+		case err != nil && strings.ContainsFunc(strings.ReplaceAll(err.Error(), "\n", ""), unicode.IsControl):
+			t.Errorf("%q is refused with %q", args, err)
+		}
+	})
 }
