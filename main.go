@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/sourcegraph/conc/pool"
+
 	"dvm/config"
 	"dvm/config/completion"
 	"dvm/engine"
@@ -138,33 +140,42 @@ func newClient(cfg config.Config, log io.Writer) *lima.Client {
 	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Log: log}
 }
 
-// sync brings the VMs up to date one after another. One that fails does not stop the others; a signal does.
+// sync brings the VMs up to date, DVM_JOBS of them at once. One that fails does not stop the others; a signal does.
 func sync(ctx context.Context, cfg config.Config, term *logs.Terminal) error {
-	var failures []error
-	for _, vm := range cfg.VMs {
-		if ctx.Err() != nil {
-			break
-		}
-		shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose)
-		if err != nil {
-			return err
-		}
-		result, err := steps.Sync(ctx, newClient(cfg, shown.Lima()), vm, shown.Observe, shown.Output)
-		var cut interrupted
-		if errors.As(err, &cut) {
-			err = engine.Advise(cut, "dvm %s goes on from there", vm.Name)
-		}
-		shown.End(result.Report, err)
-		if err != nil {
-			failures = append(failures, err)
-		} else if result.Created {
-			term.Hint("dvm sh " + vm.Name)
-		}
+	failures := make([]error, len(cfg.VMs)) // in the order of the VMs
+	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
+	for i, vm := range cfg.VMs {
+		workers.Go(func() {
+			if ctx.Err() == nil {
+				failures[i] = syncOne(ctx, cfg, vm, term)
+			}
+		})
 	}
-	if len(failures) == 0 {
-		return nil
+	workers.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return reported{err}
 	}
-	return reported{errors.Join(failures...)}
+	return nil
+}
+
+// syncOne brings one VM up to date, and says how that ended.
+func syncOne(ctx context.Context, cfg config.Config, vm config.VM, term *logs.Terminal) error {
+	shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", vm.Name, err)
+		term.Error(err)
+		return err
+	}
+	result, err := steps.Sync(ctx, newClient(cfg, shown.Lima()), vm, shown.Observe, shown.Output)
+	var cut interrupted
+	if errors.As(err, &cut) {
+		err = engine.Advise(cut, "dvm %s goes on from there", vm.Name)
+	}
+	shown.End(result.Report, err)
+	if err == nil && result.Created {
+		term.Hint("dvm sh " + vm.Name)
+	}
+	return err
 }
 
 // plan prints what a sync would run. It does not ask Lima.

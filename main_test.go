@@ -40,7 +40,13 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               func(env *testscript.Env) error { return setUp(t, env) },
 		Condition: func(condition string) (bool, error) {
-			return condition == "guest" && noGuest == nil, nil
+			switch condition {
+			case "guest":
+				return noGuest == nil, nil
+			case "root":
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"guest":    guest,

@@ -45,7 +45,7 @@ type Variables struct {
 	DryRun       Value[Switch]     `envconfig:"DVM_DRY_RUN" help:"common" default:"0" flags:"n" desc:"1: print the plan; change nothing"`
 	Verbose      Value[Switch]     `envconfig:"DVM_VERBOSE" help:"common" default:"0" flags:"v debug" desc:"1: stream full output live (and still log it)"`
 	Output       Value[Output]     `envconfig:"DVM_OUTPUT" default:"text" flags:"o format json=json" desc:"json: one JSON object a line on stdout"`
-	Jobs         Value[Jobs]       `envconfig:"DVM_JOBS" default:"4" pending:"1" flags:"j parallel" desc:"VMs worked on at once"`
+	Jobs         Value[Jobs]       `envconfig:"DVM_JOBS" default:"4" flags:"j parallel" desc:"VMs worked on at once"`
 	Timeout      Value[Timeout]    `envconfig:"DVM_TIMEOUT" scope:"vm" pending:"1" desc:"the most that one VM may take, such as 90s or 10m"`
 	LimaLogLevel Value[LogLevel]   `envconfig:"DVM_LIMA_LOG_LEVEL" shown:"warn (info when verbose)" flags:"log-level" desc:"limactl --log-level"`
 	StateDir     Value[Text]       `envconfig:"DVM_STATE_DIR" shown:"$XDG_STATE_HOME/dvm, else ~/.local/state/dvm" desc:"where the logs are kept"`

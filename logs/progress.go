@@ -35,7 +35,7 @@ func (p *Progress) End() {
 
 func (p *Progress) show() {
 	defer close(p.done)
-	defer p.term.Live("")
+	defer p.term.Live(p.vm, "")
 	tick := time.NewTicker(frameTime)
 	defer tick.Stop()
 	var step, doing string
@@ -58,14 +58,14 @@ func (p *Progress) show() {
 					p.term.Line("  %s %s waits: %s", p.vm, event.Step, event.Why)
 				}
 			default:
-				p.term.Live("")
+				p.term.Live(p.vm, "")
 				step = ""
 				p.term.Line("%s", p.line(event))
 			}
 		case <-tick.C:
 		}
 		if step != "" {
-			p.term.Live(p.frame(step, doing, p.term.Now().Sub(begin)))
+			p.term.Live(p.vm, p.frame(step, doing, p.term.Now().Sub(begin)))
 		}
 	}
 }

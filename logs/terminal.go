@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,31 +20,40 @@ type Terminal struct {
 	Colour  bool
 	Unicode bool
 	Now     func() time.Time
-	width   func() int // in columns; a constant where the size can't be asked
+	size    func() (columns, rows int) // a constant where it can't be asked
 
-	mu   sync.Mutex
-	w    io.Writer
-	live string // the live line as it stands on the screen, or empty
+	mu    sync.Mutex
+	w     io.Writer
+	live  []liveLine
+	drawn int // live lines on the screen
 }
 
-const fallbackWidth = 80
+// liveLine is one VM's line below all finished ones, drawn again and again.
+type liveLine struct{ key, text string }
+
+const (
+	fallbackWidth = 80
+	fallbackRows  = 24
+)
 
 // NewTerminal looks at standard error and at NO_COLOR, TERM, CI and the locale.
 func NewTerminal(stderr *os.File) *Terminal {
-	t := &Terminal{w: stderr, Now: time.Now, Unicode: utf8Locale(), width: func() int { return fallbackWidth }}
+	t := &Terminal{w: stderr, Now: time.Now, Unicode: utf8Locale(), size: fallbackSize}
 	if !term.IsTerminal(int(stderr.Fd())) || os.Getenv("TERM") == "dumb" {
 		return t
 	}
 	t.Animate = os.Getenv("CI") == ""
 	t.Colour = os.Getenv("NO_COLOR") == ""
-	t.width = func() int {
-		if width, _, err := term.GetSize(int(stderr.Fd())); err == nil && width > 0 {
-			return width
+	t.size = func() (int, int) {
+		if columns, rows, err := term.GetSize(int(stderr.Fd())); err == nil && columns > 0 && rows > 0 {
+			return columns, rows
 		}
-		return fallbackWidth
+		return fallbackSize()
 	}
 	return t
 }
+
+func fallbackSize() (columns, rows int) { return fallbackWidth, fallbackRows }
 
 // utf8Locale follows the order that POSIX gives the variables.
 func utf8Locale() bool {
@@ -56,14 +66,13 @@ func utf8Locale() bool {
 	return false
 }
 
-// Line prints one finished line above the live one.
+// Line prints one finished line above the live ones.
 func (t *Terminal) Line(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	live := t.live
 	t.erase()
 	_, _ = fmt.Fprintf(t.w, format+"\n", args...)
-	t.draw(live)
+	t.draw()
 }
 
 // Ask prints a question, after which the user types on the same line.
@@ -74,34 +83,47 @@ func (t *Terminal) Ask(format string, args ...any) {
 	_, _ = fmt.Fprintf(t.w, format, args...)
 }
 
-// Live replaces the live line; empty text removes it. It does nothing where nothing can be animated.
-func (t *Terminal) Live(text string) {
+// Live replaces the live line of that key; empty text removes it. It does nothing where nothing can be animated.
+func (t *Terminal) Live(key, text string) {
 	if !t.Animate {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.erase()
-	t.draw(text)
-}
-
-func (t *Terminal) erase() {
-	if t.live != "" {
-		_, _ = io.WriteString(t.w, "\r\x1b[K")
-		t.live = ""
+	i := slices.IndexFunc(t.live, func(line liveLine) bool { return line.key == key })
+	switch {
+	case i < 0 && text == "":
+		return
+	case i < 0:
+		t.live = append(t.live, liveLine{key, text})
+	case text == "":
+		t.live = slices.Delete(t.live, i, i+1)
+	default:
+		t.live[i].text = text
 	}
+	t.erase()
+	t.draw()
 }
 
-// draw never fills the last column, which would wrap the line and leave it behind.
-func (t *Terminal) draw(text string) {
-	if text == "" {
+// erase leaves the cursor where the first live line began.
+func (t *Terminal) erase() {
+	if t.drawn == 0 {
 		return
 	}
-	if most := t.width() - 1; len([]rune(text)) > most {
-		text = string([]rune(text)[:max(most, 0)])
+	_, _ = io.WriteString(t.w, "\r"+strings.Repeat("\x1b[A", t.drawn-1)+"\x1b[J")
+	t.drawn = 0
+}
+
+// draw never fills the last column, which would wrap the line and leave it behind, and never more than the screen holds.
+func (t *Terminal) draw() {
+	columns, rows := t.size()
+	var lines []string
+	for _, line := range t.live[:min(len(t.live), max(rows-1, 1))] {
+		text := []rune(line.text)
+		lines = append(lines, string(text[:min(len(text), max(columns-1, 0))]))
 	}
-	_, _ = io.WriteString(t.w, text)
-	t.live = text
+	_, _ = io.WriteString(t.w, strings.Join(lines, "\n"))
+	t.drawn = len(lines)
 }
 
 type mark struct{ unicode, ascii, colour string }
