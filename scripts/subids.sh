@@ -69,8 +69,9 @@ check() {
 	examine /etc/subuid "$DVM_SUBUID_COUNT"
 	examine /etc/subgid "$DVM_SUBGID_COUNT"
 	if ((${#problems[@]} > 0)); then
-		local IFS=';'
-		echo "${problems[*]}"
+		local joined
+		printf -v joined '%s; ' "${problems[@]}"
+		echo "${joined%; }"
 		exit 1
 	fi
 	echo "$DVM_SUBUID_COUNT uids, $DVM_SUBGID_COUNT gids"

@@ -66,8 +66,9 @@ check() {
 		! may_sudo || problems+=("may sudo")
 	fi
 	if ((${#problems[@]} > 0)); then
-		local IFS=';'
-		echo "${problems[*]}"
+		local joined
+		printf -v joined '%s; ' "${problems[@]}"
+		echo "${joined%; }"
 		exit 1
 	fi
 	echo "$DVM_USER, uid $uid"
