@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/sourcegraph/conc/pool"
 
@@ -48,6 +49,14 @@ func untilSignal() (context.Context, func()) {
 		}
 	}()
 	return ctx, func() { signal.Stop(signals) }
+}
+
+// within is a context that ends after a time, if there is one.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("DVM_TIMEOUT ran out after %s", limit))
 }
 
 // reported is an error that the user has read already.
@@ -166,10 +175,11 @@ func syncOne(ctx context.Context, cfg config.Config, vm config.VM, term *logs.Te
 		term.Error(err)
 		return err
 	}
+	ctx, cancel := within(ctx, vm.Timeout)
+	defer cancel()
 	result, err := steps.Sync(ctx, newClient(cfg, shown.Lima()), vm, shown.Observe, shown.Output)
-	var cut interrupted
-	if errors.As(err, &cut) {
-		err = engine.Advise(cut, "dvm %s goes on from there", vm.Name)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = engine.Advise(cause, "dvm %s goes on from there", vm.Name)
 	}
 	shown.End(result.Report, err)
 	if err == nil && result.Created {

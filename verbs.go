@@ -38,6 +38,8 @@ func (v verb) ready(ctx context.Context, names []string) (*lima.Client, config.V
 	vm := cfg.VMs[0]
 	client := newClient(cfg, io.Discard)
 	showing := logs.NewProgress(v.term, vm.Name)
+	ctx, cancel := within(ctx, vm.Timeout)
+	defer cancel()
 	err = steps.Ready(ctx, client, vm, func(why string) {
 		showing.Observe(engine.Event{Step: "instance", State: engine.Started})
 		showing.Observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
@@ -72,7 +74,12 @@ func (v verb) command(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := within(ctx, vm.Timeout)
+	defer cancel()
 	status, err := client.Run(ctx, vm.Instance, steps.Place(vm), v.args[1:], lima.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	if err != nil && ctx.Err() == nil {
+		err = engine.Advise(err, "dvm %s", vm.Name)
+	}
 	if err != nil {
 		return fmt.Errorf("ssh %s: %w", vm.Name, err)
 	}

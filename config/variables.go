@@ -46,7 +46,7 @@ type Variables struct {
 	Verbose      Value[Switch]     `envconfig:"DVM_VERBOSE" help:"common" default:"0" flags:"v debug" desc:"1: stream full output live (and still log it)"`
 	Output       Value[Output]     `envconfig:"DVM_OUTPUT" default:"text" flags:"o format json=json" desc:"json: one JSON object a line on stdout"`
 	Jobs         Value[Jobs]       `envconfig:"DVM_JOBS" default:"4" flags:"j parallel" desc:"VMs worked on at once"`
-	Timeout      Value[Timeout]    `envconfig:"DVM_TIMEOUT" scope:"vm" pending:"1" desc:"the most that one VM may take, such as 90s or 10m"`
+	Timeout      Value[Timeout]    `envconfig:"DVM_TIMEOUT" scope:"vm" desc:"the most that one VM may take, such as 90s or 10m"`
 	LimaLogLevel Value[LogLevel]   `envconfig:"DVM_LIMA_LOG_LEVEL" shown:"warn (info when verbose)" flags:"log-level" desc:"limactl --log-level"`
 	StateDir     Value[Text]       `envconfig:"DVM_STATE_DIR" shown:"$XDG_STATE_HOME/dvm, else ~/.local/state/dvm" desc:"where the logs are kept"`
 	Limactl      Value[Words]      `envconfig:"DVM_LIMACTL" default:"limactl" desc:"the program; may hold arguments (split as a shell splits words, never run by one)"`

@@ -173,7 +173,7 @@ func (g *guestCommand) status(err error, trailer *trailer) (int, error) {
 	if g.terminal && code > 0 && ((code != 1 && code != 255) || !trailer.wrote()) {
 		return code, nil
 	}
-	return 0, fmt.Errorf("%s: the connection failed, and the command's own status is not known (limactl: %w)", g.instance, err)
+	return 0, fmt.Errorf("%s: the command's status is not known: the connection failed, or the VM is not set up (limactl: %w)", g.instance, err)
 }
 
 // stop ends the command in the guest, which would outlive its connection, and then the connection.
