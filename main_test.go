@@ -8,12 +8,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"dvm/engine/lima"
 	"dvm/engine/lima/limatest"
 )
 
@@ -22,14 +24,43 @@ var update = flag.Bool("update", false, "rewrite the files that scripts compare 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"dvm":     main,
-		"limactl": limatest.Main,
+		"limactl": limactl,
 	})
+}
+
+// realLimactl is the path of a real limactl to run the cases with, or empty. Cases that need the stand-in begin with
+// [!fake] skip. A real one wants a user other than root, a template:fedora that boots, and patience.
+const realLimactl = "LIMACTL_UNDER_TEST"
+
+// limactl is the stand-in, or the real one with its calls logged as the stand-in logs them.
+func limactl() {
+	path := os.Getenv(realLimactl)
+	if path == "" {
+		limatest.Main()
+		return
+	}
+	if log := os.Getenv("LIMATEST_LOG"); log != "" {
+		file, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, err = fmt.Fprintln(file, lima.Quote(os.Args[1:]))
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "log the call:", err)
+			os.Exit(1)
+		}
+	}
+	err := syscall.Exec(path, append([]string{"limactl"}, os.Args[1:]...), os.Environ())
+	fmt.Fprintln(os.Stderr, "run the limactl under test:", err)
+	os.Exit(1)
 }
 
 // TestScripts runs each case of testdata/script with the built dvm against the stand-in for limactl. Cases that need a
 // guest begin with [!guest] skip; where CI is set a missing guest fails instead.
 func TestScripts(t *testing.T) {
-	noGuest := limatest.Supported()
+	var noGuest error
+	if os.Getenv(realLimactl) == "" {
+		noGuest = limatest.Supported()
+	}
 	if noGuest != nil && os.Getenv("CI") != "" {
 		t.Fatalf("CI must run the cases with a guest: %v", noGuest)
 	}
@@ -43,6 +74,8 @@ func TestScripts(t *testing.T) {
 			switch condition {
 			case "guest":
 				return noGuest == nil, nil
+			case "fake":
+				return os.Getenv(realLimactl) == "", nil
 			case "root":
 				return os.Geteuid() == 0, nil
 			}
@@ -62,8 +95,16 @@ func setUp(t *testing.T, env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	if path := os.Getenv(realLimactl); path != "" {
+		env.Setenv(realLimactl, path)
+		env.Setenv("LIMA_TEMPLATES_PATH", os.Getenv("LIMA_TEMPLATES_PATH"))
+		env.Setenv("HOME", os.Getenv("HOME")) // where the images are
+		env.Setenv("USER", os.Getenv("USER"))
+		env.Setenv("DVM_DISK", "10")
+		env.Setenv("DVM_CPUS", "2")
+	}
 	env.Defer(func() {
-		limatest.StopAll(home)
+		stopAll(t, home)
 		if wrong, err := os.ReadFile(filepath.Join(home, "_limatest", "forbidden")); err == nil {
 			t.Errorf("%s: limactl was called as it must never be: %s", filepath.Base(env.WorkDir), wrong)
 		}
@@ -80,6 +121,23 @@ func setUp(t *testing.T, env *testscript.Env) error {
 	return nil
 }
 
+// stopAll deletes every instance below a Lima directory.
+func stopAll(t *testing.T, home string) {
+	path := os.Getenv(realLimactl)
+	if path == "" {
+		limatest.StopAll(home)
+		return
+	}
+	instances, _ := filepath.Glob(filepath.Join(home, "[a-z]*"))
+	for _, dir := range instances {
+		cmd := exec.Command(path, "--tty=false", "delete", "--force", filepath.Base(dir))
+		cmd.Env = append(os.Environ(), "LIMA_HOME="+home)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("delete %s: %v\n%s", dir, err, out)
+		}
+	}
+}
+
 // guest runs a shell command as root in a VM's guest, past dvm and the call log. Its output is printed, and kept in the
 // file guest.out.
 func guest(ts *testscript.TestScript, neg bool, args []string) {
@@ -87,7 +145,7 @@ func guest(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: guest VM command")
 	}
 	cmd := exec.Command("limactl", "shell", "--workdir", "/", "dvm-"+args[0], "sudo", "-n", "bash", "-c", args[1])
-	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "LIMA_HOME="+ts.Getenv("LIMA_HOME"), "LIMATEST_USER="+ts.Getenv("LIMATEST_USER"))
+	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "LIMA_HOME="+ts.Getenv("LIMA_HOME"), "LIMATEST_USER="+ts.Getenv("LIMATEST_USER"), "LIMATEST_LOG=")
 	out, err := cmd.CombinedOutput()
 	ts.Logf("%s", out)
 	ts.Check(os.WriteFile(ts.MkAbs("guest.out"), out, 0o600))
