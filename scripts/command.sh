@@ -4,21 +4,25 @@
 # Arguments: NONCE DIRECTORY MODE WORD...
 #   NONCE  marks this process for scripts/endgroup.sh, and the lines on stderr that are meant for the host:
 #          `NONCE hello` before the command, `NONCE STATUS` after it
-#   MODE   pipe; ahead: the words are not here but ahead of stdin, length first; terminal: no lines for the host
+#   MODE   pipe; ahead: the words are not here but ahead of stdin, each ended by a NUL, their length
+#          in bytes first; terminal: no lines for the host
 #
 # No profile is read: it would cost more than most commands, and could print into their output.
 set -uo pipefail
 
 nonce=$1 dir=$2 mode=$3
 shift 3
-if [[ $mode == ahead ]]; then
-	IFS= read -r length
-	eval "set -- $(head -c "$length")"
-fi
 if [[ $mode == terminal ]]; then
 	trap : INT QUIT # for the command, which has them as they were
 else
 	printf '%s hello\n' "$nonce" >&2
+fi
+if [[ $mode == ahead ]]; then
+	IFS= read -r length
+	exec 3<&0
+	mapfile -d '' -t words < <(head -c "$length" <&3)
+	exec 3<&-
+	set -- "${words[@]}"
 fi
 if [[ -d /run/user/$EUID ]]; then
 	export XDG_RUNTIME_DIR=/run/user/$EUID

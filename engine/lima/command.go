@@ -72,7 +72,7 @@ func (c *Client) Run(ctx context.Context, instance string, at Place, argv []stri
 			return 0, fmt.Errorf("the command is %d bytes long as Lima quotes it; beyond %d it goes ahead of standard input, which must not be a terminal then",
 				quotedSize(args), maxQuoted)
 		}
-		words := shellescape.QuoteCommand(argv)
+		words := strings.Join(argv, "\x00") + "\x00"
 		run.ahead = strconv.Itoa(len(words)) + "\n" + words
 		args = c.asUser(instance, at.User, scripts.Command, run.nonce, at.Dir, "ahead")
 	}
