@@ -164,7 +164,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Args = append(cmd.Args, args[2:]...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "TERM", "LC_ALL", "LIMA_HOME", "LIMATEST_LOG", "LIMATEST_QUIET", "LIMATEST_FAULT",
-		"XDG_STATE_HOME", "DVM_NAME", "DVM_YES", "DVM_FORCE", "PAGER"} {
+		"XDG_STATE_HOME", "DVM_NAME", "DVM_YES", "DVM_FORCE", "PAGER", realLimactl} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	screen, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 80, Rows: 24})
