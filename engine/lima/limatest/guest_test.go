@@ -15,10 +15,17 @@ import (
 	"dvm/engine/lima/limatest"
 )
 
-func TestSupportedSaysNothingTwice(t *testing.T) {
-	first, second := limatest.Supported(), limatest.Supported()
-	if fmt.Sprint(first) != fmt.Sprint(second) {
-		t.Errorf("first %v, then %v", first, second)
+func TestSupportedSaysTheSameAtOnce(t *testing.T) {
+	const probes = 8
+	answers := make(chan error, probes)
+	for range probes {
+		go func() { answers <- limatest.Supported() }()
+	}
+	first := <-answers
+	for range probes - 1 {
+		if again := <-answers; fmt.Sprint(again) != fmt.Sprint(first) {
+			t.Errorf("first %v, then %v", first, again)
+		}
 	}
 }
 

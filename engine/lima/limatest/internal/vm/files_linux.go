@@ -27,7 +27,7 @@ func CopyInstance(from, to string) error {
 
 // asOwner runs this program as who owns the files of a disk.
 func asOwner(args ...string) error {
-	cmd, err := namespaces{}.start(args, os.Stderr, nil)
+	cmd, err := namespaces{}.start(args, nil, os.Stderr, nil)
 	if err != nil {
 		return err
 	}

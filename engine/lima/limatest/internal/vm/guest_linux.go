@@ -66,7 +66,7 @@ func bootGuest(spec Spec) (*guest, error) {
 	defer reportW.Close()
 
 	ns := namespaces{pid: true, mount: true, uts: true, ipc: true}
-	cmd, err := ns.start([]string{GuestVerb, string(text)}, console, []*os.File{reportW, listener})
+	cmd, err := ns.start([]string{GuestVerb, string(text)}, nil, console, []*os.File{reportW, listener})
 	if err != nil {
 		reports.Close()
 		return nil, err
@@ -121,9 +121,9 @@ type namespaces struct {
 	pid, mount, uts, ipc bool
 }
 
-// start runs this program with args in the namespaces. Its standard output and error go to console; extra files
+// start runs this program with args in the namespaces, with env added to its environment. Its standard output and error go to console; extra files
 // begin at descriptor 3.
-func (ns namespaces) start(args []string, console *os.File, extra []*os.File) (*exec.Cmd, error) {
+func (ns namespaces) start(args, env []string, console *os.File, extra []*os.File) (*exec.Cmd, error) {
 	rootless := os.Geteuid() != 0
 	var mapped *os.File
 	if rootless {
@@ -138,6 +138,7 @@ func (ns namespaces) start(args []string, console *os.File, extra []*os.File) (*
 		extra = append(extra, r)
 	}
 	cmd := selfCommand(args...)
+	cmd.Env = append(cmd.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.ExtraFiles = extra
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: ns.flags(rootless)}

@@ -34,12 +34,8 @@ func Supported() error {
 		return err
 	}
 	defer console.Close()
-	if err := os.Setenv(childMark, "1"); err != nil {
-		return err
-	}
-	defer os.Unsetenv(childMark)
 	ns := namespaces{pid: true, mount: true, uts: true, ipc: true}
-	cmd, err := ns.start([]string{ProbeVerb, dir}, console, nil)
+	cmd, err := ns.start([]string{ProbeVerb, dir}, []string{childMark + "=1"}, console, nil)
 	if err != nil {
 		return err
 	}
