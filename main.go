@@ -104,6 +104,8 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 			return plan(cfg, stdout)
 		}
 		return sync(ctx, cfg, term)
+	case "cp":
+		return cp(ctx, command.Args, stdout, term)
 	}
 	return config.Problems{{Where: "command", Err: fmt.Errorf("%q is not in this version of dvm", command.Verb)}}
 }
@@ -139,6 +141,38 @@ func sync(ctx context.Context, cfg config.Config, term *logs.Terminal) error {
 		return nil
 	}
 	return reported{errors.Join(failures...)}
+}
+
+// cp copies a file or directory between this host and a VM.
+func cp(ctx context.Context, args []string, stdout io.Writer, term *logs.Terminal) error {
+	paths, err := config.ParseCopy(args[0], args[1])
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load([]string{paths.VM})
+	warn(cfg, term)
+	if err != nil {
+		return err
+	}
+	if cfg.DryRun {
+		_, err := fmt.Fprintf(stdout, "copy %q to %q\n", paths.Source(), paths.Destination())
+		return err
+	}
+	client, vm := newClient(cfg, io.Discard), cfg.VMs[0]
+	shown := logs.NewTransfer(term, paths.Source())
+	warnings, err := steps.Copy{
+		Lima:  client,
+		VM:    vm,
+		Paths: paths,
+		Ready: func(ctx context.Context) error { return steps.Ready(ctx, client, vm) },
+		Size:  shown.Size,
+		Count: shown.Count,
+	}.Run(ctx)
+	shown.End()
+	for _, warning := range warnings {
+		term.Warn(warning)
+	}
+	return err
 }
 
 // plan prints what a sync would run. It does not ask Lima.

@@ -19,3 +19,13 @@ var (
 	//go:embed setup.sh
 	Setup string
 )
+
+// The programs of a copy. Copy is followed by one of the others, and by a line that calls it.
+var (
+	//go:embed copy.sh
+	Copy string
+	//go:embed copy-in.sh
+	CopyIn string
+	//go:embed copy-out.sh
+	CopyOut string
+)
