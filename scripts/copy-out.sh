@@ -7,13 +7,15 @@
 # shellcheck disable=SC2154 # the inputs are assigned before this text
 
 copy_out() {
-	local dir member tar watcher status
+	local dir member words tar watcher status
 	exec 4<&0 </dev/null
 	begin
 	if [[ -d $copy_path && ! -L $copy_path ]]; then
 		dir=$copy_path member=.
 	else
-		[[ -e $copy_path || -L $copy_path ]] || fail "$(ls -d -- "$copy_path" 2>&1)"
+		if [[ ! -e $copy_path && ! -L $copy_path ]]; then
+			words=$(ls -d -- "$copy_path" 2>&1) || fail "${words#ls: }"
+		fi
 		dir=${copy_path%/*}/ member=./${copy_path##*/}
 	fi
 	# Holes are not sent, and fractions of a second are.

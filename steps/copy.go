@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"dvm/config"
 	"dvm/engine"
@@ -32,8 +33,13 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 	} else {
 		warnings, err = c.toGuest(ctx)
 	}
-	var never lima.NotBegun
-	if errors.As(err, &never) {
+	warnings = withoutTar(warnings)
+	var failed *lima.GuestError
+	if errors.As(err, &failed) {
+		failed.Said = withoutTar(failed.Said)
+	}
+	var user *lima.UserError
+	if errors.As(err, &user) {
 		err = engine.Advise(err, "dvm %s makes the VM's user and project directory", c.VM.Name)
 	}
 	if err != nil && ctx.Err() == nil {
@@ -91,4 +97,14 @@ func (c Copy) toHost(ctx context.Context) (said []string, err error) {
 func (c Copy) program(text string, values ...variable) lima.Program {
 	values = append(values, variable{"copy_code", c.VM.CodeDir()}, variable{"copy_path", c.Paths.Guest})
 	return lima.Program{Instance: c.VM.Instance, User: c.VM.User, Text: assignments(values) + scripts.Copy + text}
+}
+
+// withoutTar leaves of tar's words those that a user of dvm can do something with.
+func withoutTar(said []string) (lines []string) {
+	for _, line := range said {
+		if line = strings.TrimPrefix(line, "tar: "); line != "Exiting with failure status due to previous errors" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }

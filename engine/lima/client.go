@@ -62,6 +62,9 @@ func (e *CommandError) words() string {
 	return ""
 }
 
+// ExitCode is dvm's own, which that of limactl must not be taken for.
+func (e *CommandError) ExitCode() int { return 1 }
+
 // Unwrap gives the error of the process.
 func (e *CommandError) Unwrap() error { return e.err }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,11 +33,10 @@ type Program struct {
 	Text     string
 }
 
-// NotBegun is a program that never ran.
-type NotBegun struct{ error }
+// UserError is a program that never ran, because the guest's sudo would not run it as its user.
+type UserError struct{ Said string }
 
-// Unwrap gives the error of limactl.
-func (n NotBegun) Unwrap() error { return n.error }
+func (e *UserError) Error() string { return e.Said }
 
 // GuestError is a program that says that it failed.
 type GuestError struct {
@@ -62,7 +62,11 @@ func (c *Client) Send(ctx context.Context, p Program, write func(io.Writer) erro
 
 // Receive runs a program and lets read read what it writes. It returns what the program said on stderr though it succeeded.
 func (c *Client) Receive(ctx context.Context, p Program, read func(io.Reader) error) (said []string, err error) {
-	return c.stream(ctx, p, stallWithin, func(s *stream) error { return read(streamReader{s}) })
+	return c.stream(ctx, p, stallWithin, func(s *stream) error {
+		err := read(streamReader{s})
+		s.lost = s.lost || errors.Is(err, io.ErrUnexpectedEOF) // the program knows why it wrote too little
+		return err
+	})
 }
 
 // stream is a Session with a program that does not report steps.
@@ -118,8 +122,9 @@ func (c *Client) stream(ctx context.Context, p Program, patience time.Duration, 
 		return nil, &GuestError{status, s.said}
 	case known:
 		return nil, carried
-	case !s.begun:
-		return nil, NotBegun{s.disconnected(s.said)}
+	}
+	if said := slices.IndexFunc(s.said, func(line string) bool { return strings.HasPrefix(line, "sudo: ") }); said >= 0 && !s.begun {
+		return nil, &UserError{s.said[said]}
 	}
 	return nil, s.disconnected(s.said)
 }
