@@ -9,7 +9,7 @@ import (
 
 const (
 	transferAfter = time.Second // what is over sooner needs no bar
-	barWidth      = 24
+	barWidth      = 16
 )
 
 // Transfer shows how far a copy is, on a live line, once it has taken a second. Its methods may be called while it shows.

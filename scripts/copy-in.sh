@@ -10,7 +10,8 @@
 # shellcheck disable=SC2154 # the inputs are assigned before this text
 
 copy_in() {
-	local parent target inside='' tree complaint pid status
+	local parent target inside='' tree complaint pid
+	local tar_options=(--extract --blocking-factor=512 --same-permissions --no-same-owner --warning=none)
 	stage=
 	trap clean_up EXIT
 	exec 4<&0 </dev/null
@@ -49,18 +50,33 @@ find_target() {
 
 # unpack sets tree. It ends with tar's first complaint: tar itself would go on with what comes after it.
 unpack() {
-	exec 5< <(exec tar --extract --same-permissions --no-same-owner --warning=none --directory="$stage/" 2>&1 <&4)
-	pid=$!
-	if IFS= read -r -u 5 complaint; then
+	# The lines are tar's process id, its complaints, and how it ended.
+	exec 5< <({
+		(echo "$BASHPID" && exec tar "${tar_options[@]}" --directory="$stage/" <&4) &
+		wait "$!"
+		echo "status $?"
+	} 2>&1)
+	exec 4<&-
+	IFS= read -r -u 5 pid
+	IFS= read -r -u 5 complaint
+	if [[ $complaint != 'status '* ]]; then
 		kill "$pid" 2>/dev/null
+		while read -r -u 5; do :; done # until it is gone, and writes no more
+		complain
 	fi
-	wait "$pid"
-	status=$?
-	exec 4<&- 5<&-
-	[[ -z $complaint ]] || fail "$complaint"
-	((status == 0)) || fail "tar ended with exit status $status"
+	[[ $complaint == 'status 0' ]] || fail "tar ended with exit $complaint"
 	[[ -e $stage/whole ]] || fail "the end of the copy is missing"
 	tree=$stage/tree
+}
+
+# complain gives tar's words with the name that the user knows, and with a reason where the disk took a part of a block.
+complain() {
+	local words
+	complaint=${complaint/#tar: tree/$copy_name}
+	if [[ $complaint == *'Wrote only'* ]]; then
+		words=$({ printf x >"$stage/probe"; } 2>&1) || complaint+=": ${words##*: }"
+	fi
+	fail "$complaint"
 }
 
 place() {

@@ -19,7 +19,7 @@ copy_out() {
 		dir=${copy_path%/*}/ member=./${copy_path##*/}
 	fi
 	# Holes are not sent, and fractions of a second are.
-	tar --create --format=posix --pax-option=delete=atime,delete=ctime --sparse --directory="$dir" -- "$member" 4<&- &
+	tar --create --blocking-factor=512 --format=posix --pax-option=delete=atime,delete=ctime --sparse --directory="$dir" -- "$member" 4<&- &
 	tar=$!
 	watch_host &
 	watcher=$!

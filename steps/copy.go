@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,11 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 	var user *lima.UserError
 	if errors.As(err, &user) {
 		err = engine.Advise(err, "dvm %s makes the VM's user and project directory", c.VM.Name)
+	}
+	var refused *archive.Refused
+	if errors.As(err, &refused) && refused.Link {
+		words := []string{"ssh", c.VM.Name, "tar", "-c", "-C", cmp.Or(c.Paths.Guest, "."), "."}
+		err = engine.Advise(err, "where you trust the VM: dvm %s | tar -x", lima.Quote(words))
 	}
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("copy %q to %q: %w", c.Paths.Source(), c.Paths.Destination(), err)

@@ -11,6 +11,7 @@ import (
 type Refused struct {
 	Member string // its name in the archive: not to be trusted with a terminal
 	Why    string
+	Link   bool // it is a symbolic link out of the tree, as an honest VM may have one too
 }
 
 func (r *Refused) Error() string {

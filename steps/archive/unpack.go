@@ -56,7 +56,7 @@ func (u *unpacker) unpack(ctx context.Context, r io.Reader) error {
 // member writes one. Where the first is a directory, it is the root of the tree, called `.`; where it is none, it is all
 // that is to come, and its name does not matter.
 func (u *unpacker) member(header *tar.Header, first bool, content io.Reader) error {
-	refuse := func(why string) error { return &Refused{header.Name, why} }
+	refuse := func(why string) error { return &Refused{Member: header.Name, Why: why} }
 	name, ok := memberName(header.Name)
 	if !ok {
 		return refuse("its name leads out of the tree")
@@ -89,7 +89,7 @@ func (u *unpacker) member(header *tar.Header, first bool, content io.Reader) err
 		u.dirs = append(u.dirs, dirMode{to, fs.FileMode(header.Mode).Perm(), header.ModTime})
 	case tar.TypeSymlink:
 		if !staysBelow(path.Dir(name), header.Linkname) {
-			return refuse("it is a symbolic link out of the tree")
+			return &Refused{Member: header.Name, Why: "it is a symbolic link out of the tree", Link: true}
 		}
 		err = u.root.Symlink(header.Linkname, to)
 	case tar.TypeLink:
@@ -100,7 +100,7 @@ func (u *unpacker) member(header *tar.Header, first bool, content io.Reader) err
 	if errors.Is(err, fs.ErrExist) {
 		return refuse("it is there twice, or this host can't tell its name from another")
 	}
-	return about(name, err)
+	return about(header.Name, err)
 }
 
 // about names what an operation of the host's failed on, in the place of a path that is gone when it is read.
@@ -154,11 +154,11 @@ func (u *unpacker) fill(file *os.File, size int64, content io.Reader) error {
 func (u *unpacker) link(header *tar.Header, to string) error {
 	name, ok := memberName(header.Linkname)
 	if !ok || u.single || to == treeName {
-		return &Refused{header.Name, "it is a hard link out of the tree"}
+		return &Refused{Member: header.Name, Why: "it is a hard link out of the tree"}
 	}
 	from := path.Join(treeName, name)
 	if info, err := u.root.Lstat(from); err != nil || !info.Mode().IsRegular() {
-		return &Refused{header.Name, "it is a hard link to no file of the archive"}
+		return &Refused{Member: header.Name, Why: "it is a hard link to no file of the archive"}
 	}
 	return u.root.Link(from, to)
 }
