@@ -46,15 +46,19 @@ func (t *Transfer) show() {
 	defer t.term.Live("")
 	tick := time.NewTicker(frameTime)
 	defer tick.Stop()
-	begin := t.term.Now()
+	var begin time.Time // of the copy itself: a VM may have to boot first
 	for {
 		select {
 		case <-t.end:
 			return
 		case <-tick.C:
-			if took := t.term.Now().Sub(begin); took >= transferAfter && t.done.Load() > 0 {
-				t.term.Live(t.frame(took))
-			}
+		}
+		now := t.term.Now()
+		if begin.IsZero() && t.done.Load() > 0 {
+			begin = now.Add(-frameTime)
+		}
+		if took := now.Sub(begin); !begin.IsZero() && took >= transferAfter {
+			t.term.Live(t.frame(took))
 		}
 	}
 }

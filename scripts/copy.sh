@@ -25,7 +25,7 @@ begin() {
 	/*) ;;
 	*) copy_path=./$copy_path ;;
 	esac
-	command -v tar >/dev/null || fail "the VM has no tar, which a copy needs"
+	command -v tar >/dev/null || fail "the VM has no tar, which a copy needs; DVM_PACKAGES=tar installs it"
 }
 
 fail() {

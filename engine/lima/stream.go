@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	stallWithin  = time.Minute      // for the guest to take or give some more
+	stallWithin  = 2 * time.Minute  // for the guest to take or give some more
 	settleWithin = 10 * time.Minute // for the guest to put in place what it has taken
 )
 
