@@ -126,7 +126,7 @@ func (c *Client) stream(ctx context.Context, p Program, patience time.Duration, 
 	if said := slices.IndexFunc(s.said, func(line string) bool { return strings.HasPrefix(line, "sudo: ") }); said >= 0 && !s.begun {
 		return nil, &UserError{s.said[said]}
 	}
-	return nil, s.disconnected(s.said)
+	return nil, fmt.Errorf("the connection to %s was lost: %w", p.Instance, s.disconnected(s.said))
 }
 
 // begin sends the program and waits for its first word.
