@@ -131,6 +131,8 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 		return work.login(ctx)
 	case "ssh":
 		return work.command(ctx)
+	case "cp":
+		return work.copy(ctx)
 	case "ssh-config":
 		return work.sshConfig(ctx)
 	case "ls":

@@ -35,17 +35,20 @@ func (v verb) ready(ctx context.Context, names []string) (*lima.Client, config.V
 	if err != nil {
 		return nil, config.VM{}, err
 	}
-	vm := cfg.VMs[0]
-	client := newClient(cfg, io.Discard)
+	client, vm := newClient(cfg, io.Discard), cfg.VMs[0]
+	return client, vm, v.await(ctx, client, vm)
+}
+
+// await returns once a VM can be worked in, and shows what it waits for.
+func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) error {
 	showing := logs.NewProgress(v.term, vm.Name)
+	defer showing.End()
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
-	err = steps.Ready(ctx, client, vm, func(why string) {
+	return steps.Ready(ctx, client, vm, func(why string) {
 		showing.Observe(engine.Event{Step: "instance", State: engine.Started})
 		showing.Observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
 	})
-	showing.End()
-	return client, vm, err
 }
 
 func (v verb) load(how func([]string) (config.Config, error), names []string) (config.Config, error) {
@@ -87,6 +90,39 @@ func (v verb) command(ctx context.Context) error {
 		return reported{exitStatus(status)}
 	}
 	return nil
+}
+
+// copy copies a file or directory between this host and a VM.
+func (v verb) copy(ctx context.Context) error {
+	paths, err := config.ParseCopy(v.args[0], v.args[1])
+	if err != nil {
+		return err
+	}
+	cfg, err := v.load(config.LoadWork, []string{paths.VM})
+	if err != nil {
+		return err
+	}
+	if cfg.DryRun {
+		_, err := fmt.Fprintf(v.stdout, "would copy %q to %q\n", paths.Source(), paths.Destination())
+		return err
+	}
+	client, vm := newClient(cfg, io.Discard), cfg.VMs[0]
+	ctx, cancel := within(ctx, vm.Timeout)
+	defer cancel()
+	shown := logs.NewTransfer(v.term, paths.Source())
+	warnings, err := steps.Copy{
+		Lima:  client,
+		VM:    vm,
+		Paths: paths,
+		Ready: func(ctx context.Context) error { return v.await(ctx, client, vm) },
+		Size:  shown.Size,
+		Count: shown.Count,
+	}.Run(ctx)
+	shown.End()
+	for _, warning := range warnings {
+		v.term.Warn(warning)
+	}
+	return err
 }
 
 // sshConfig prints a block for ~/.ssh/config, and lets Lima's key log in as the VM's user.

@@ -33,3 +33,13 @@ var (
 	//go:embed authorize.sh
 	Authorize string
 )
+
+// The programs of a copy. Copy is followed by one of the others, and by a line that calls it.
+var (
+	//go:embed copy.sh
+	Copy string
+	//go:embed copy-in.sh
+	CopyIn string
+	//go:embed copy-out.sh
+	CopyOut string
+)

@@ -70,6 +70,11 @@ func (c *Client) sessionArgs(instance string) []string {
 	return c.shellArgs(instance, "bash", "-c", bootstrap)
 }
 
+// streamArgs runs the program as a user of the guest from the start.
+func (c *Client) streamArgs(instance, user string) []string {
+	return c.shellArgs(instance, "sudo", "-n", "-H", "-u", user, "bash", "-c", bootstrap)
+}
+
 // shellArgs wants a first word without =, which Lima would take for an assignment.
 func (c *Client) shellArgs(instance string, command ...string) []string {
 	return c.global(append([]string{"--tty=false", "shell", "--workdir", "/", instance}, command...)...)

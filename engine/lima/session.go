@@ -57,7 +57,10 @@ type Session struct {
 
 // Connect starts the connection for a session, and does not wait for it.
 func (c *Client) Connect(instance string) (*Session, error) {
-	args := c.sessionArgs(instance)
+	return c.connect(instance, c.sessionArgs(instance))
+}
+
+func (c *Client) connect(instance string, args []string) (*Session, error) {
 	cmd, err := c.command(args)
 	if err != nil {
 		return nil, err

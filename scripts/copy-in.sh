@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Unpacks an archive into the guest. It follows copy.sh on the wire.
+#
+# Inputs besides those of copy.sh:
+#   copy_name  what the copy is called in a directory; a dot where it is the contents of its source
+#
+# The archive is on stdin. It holds `tree`, which is what to copy, and at last `whole`: without that one the host has gone
+# before it had sent all. A new destination appears by one rename. In a directory that is there already each file does.
+#
+# shellcheck disable=SC2154 # the inputs are assigned before this text
+
+copy_in() {
+	local parent target inside='' tree complaint pid
+	local tar_options=(--extract --blocking-factor=512 --same-permissions --no-same-owner --warning=none)
+	stage=
+	trap clean_up EXIT
+	exec 4<&0 </dev/null
+	begin
+	find_target
+	stage=$parent/.dvm-cp-${stream_nonce:0:8}
+	complaint=$(mkdir -m 0700 -- "$stage" 2>&1) || fail "can't write into ${parent:-/}: ${complaint##*: }"
+	unpack
+	if [[ -n $inside ]]; then
+		mkdir -- "$stage/dir" || finish 1
+		move "$tree" "$stage/dir/$inside" || finish 1
+		tree=$stage/dir
+	fi
+	place
+	finish $?
+}
+
+# find_target sets parent, target and inside, which is the copy's name in a new directory.
+find_target() {
+	if [[ -d $copy_path ]]; then
+		parent=${copy_path%/}
+		target=$parent/$copy_name
+		return
+	fi
+	target=$copy_path
+	if [[ $target == */ ]]; then
+		while [[ $target == */ ]]; do
+			target=${target%/}
+		done
+		[[ ! -e $target ]] || fail "$target is there already, and is no directory"
+		[[ $copy_name == . ]] || inside=$copy_name
+	fi
+	parent=${target%/*}
+	[[ -d $parent/ ]] || fail "there is no directory $parent"
+}
+
+# unpack sets tree. It ends with tar's first complaint: tar itself would go on with what comes after it.
+unpack() {
+	# The lines are tar's process id, its complaints, and how it ended.
+	exec 5< <({
+		(echo "$BASHPID" && exec tar "${tar_options[@]}" --directory="$stage/" <&4) &
+		wait "$!"
+		echo "status $?"
+	} 2>&1)
+	exec 4<&-
+	IFS= read -r -u 5 pid
+	IFS= read -r -u 5 complaint
+	if [[ $complaint != 'status '* ]]; then
+		kill "$pid" 2>/dev/null
+		while read -r -u 5; do :; done # until it is gone, and writes no more
+		complain
+	fi
+	[[ $complaint == 'status 0' ]] || fail "tar ended with exit $complaint"
+	[[ -e $stage/whole ]] || fail "the end of the copy is missing"
+	tree=$stage/tree
+}
+
+# complain gives tar's words with the name that the user knows, and with a reason where the disk took a part of a block.
+complain() {
+	local words
+	complaint=${complaint/#tar: tree/$copy_name}
+	if [[ $complaint == *'Wrote only'* ]]; then
+		words=$({ printf x >"$stage/probe"; } 2>&1) || complaint+=": ${words##*: }"
+	fi
+	fail "$complaint"
+}
+
+place() {
+	if [[ ! -L $target && -d $target ]]; then
+		[[ ! -L $tree && -d $tree ]] || fail "$target is there already, and is a directory"
+		# Hard links, which cp renames over what is there: one process, however many files. Without --preserve the
+		# directories that were there keep their modes; without a umask the new ones get theirs.
+		(umask 0 && cp -RPlfT -- "$tree" "$target")
+		return
+	fi
+	if [[ ! -L $tree && -d $tree && (-L $target || -e $target) ]]; then
+		fail "$target is there already, and is no directory"
+	fi
+	move "$tree" "$target"
+}
+
+# move renames. A directory that its owner may not write can't change its parent, so it may be written meanwhile.
+move() {
+	local mode=
+	if [[ ! -L $1 && -d $1 && ! -w $1 ]]; then
+		mode=$(stat -c %a -- "$1") && chmod u+w -- "$1" || return
+	fi
+	mv -fT -- "$1" "$2" || return
+	[[ -z $mode ]] || chmod "$mode" -- "$2"
+}
+
+# clean_up needs a second try where a directory may not be written.
+clean_up() {
+	[[ -n $stage && -d $stage ]] || return 0
+	rm -rf -- "$stage" 2>/dev/null && return
+	find "$stage" -type d -exec chmod u+rwx -- {} + && rm -rf -- "$stage"
+}

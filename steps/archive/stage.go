@@ -1,0 +1,137 @@
+package archive
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Stage is a hidden directory beside a destination. An archive is unpacked there, and moved from there once all of it has
+// arrived.
+type Stage struct {
+	to     Destination
+	root   *os.Root // the directory that holds both
+	name   string
+	closed []dirMode // directories that not even their owner may change, which hold for them when they are in place
+}
+
+// NewStage makes one; Remove must be called.
+func NewStage(to Destination) (*Stage, error) {
+	root, err := os.OpenRoot(to.dir)
+	if err != nil {
+		return nil, err
+	}
+	name := ".dvm-cp-" + rand.Text()[:8]
+	if err := root.Mkdir(name, 0o700); err != nil {
+		return nil, errors.Join(about(to.dir, err), root.Close())
+	}
+	return &Stage{to: to, root: root, name: name}, nil
+}
+
+// Remove leaves nothing behind but what Place has put in place.
+func (s *Stage) Remove() error { return errors.Join(s.root.RemoveAll(s.name), s.root.Close()) }
+
+// Unpack reads the archive to its end. count is told the size of each piece of a file, and size that of the file where the
+// archive holds no directory. An archive that is Refused has written nothing outside the stage.
+func (s *Stage) Unpack(ctx context.Context, r io.Reader, count func(n int), size func(total int64)) error {
+	root, err := s.root.OpenRoot(s.name)
+	if err != nil {
+		return err
+	}
+	u := unpacker{root: root, count: count, size: size}
+	err = errors.Join(u.unpack(ctx, r), root.Close())
+	for _, dir := range u.dirs {
+		if dir.mode&0o700 != 0o700 {
+			s.closed = append(s.closed, dir)
+		}
+	}
+	return err
+}
+
+// Place moves what was unpacked to its destination: in one step where there is nothing yet or a file to replace, and into
+// a directory that is there file by file. Where a file is in the way of a directory, or a directory in that of a file, it
+// moves nothing.
+func (s *Stage) Place() error {
+	from, to := path.Join(s.name, treeName), s.to.name
+	if s.to.inside != "" {
+		outer := path.Join(s.name, "dir")
+		if err := s.root.Mkdir(outer, 0o777); err != nil {
+			return about(to, err)
+		}
+		if err := s.root.Rename(from, path.Join(outer, s.to.inside)); err != nil {
+			return about(to, err)
+		}
+		from = outer
+	}
+	if err := s.move(from, to, func(string, string) error { return nil }); err != nil {
+		return err
+	}
+	if err := s.move(from, to, s.root.Rename); err != nil {
+		return err
+	}
+	return s.closeDirs(path.Join(to, s.to.inside))
+}
+
+// move calls rename for each file and each new directory, and takes directories that are on both sides as they are.
+func (s *Stage) move(from, to string, rename func(from, to string) error) error {
+	moved, err := s.root.Lstat(from)
+	if err != nil {
+		return err
+	}
+	there, err := s.root.Lstat(to)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return about(to, rename(from, to))
+	case err != nil:
+		return about(to, err)
+	case moved.IsDir() && !there.IsDir():
+		return fmt.Errorf("%q is there already, and is no directory", s.shown(to))
+	case !moved.IsDir() && there.IsDir():
+		return fmt.Errorf("%q is there already, and is a directory", s.shown(to))
+	case !moved.IsDir():
+		return about(to, rename(from, to))
+	}
+	dir, err := s.root.Open(from)
+	if err != nil {
+		return err
+	}
+	entries, err := dir.ReadDir(-1)
+	if err := errors.Join(err, dir.Close()); err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := s.move(path.Join(from, entry.Name()), path.Join(to, entry.Name()), rename); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shown is a name in the destination's directory as the user would type it.
+func (s *Stage) shown(name string) string {
+	if s.to.dir == "." {
+		return name
+	}
+	return path.Join(s.to.dir, name)
+}
+
+// closeDirs takes what is still in the stage for a directory that was there before, which keeps its mode.
+func (s *Stage) closeDirs(to string) error {
+	for _, dir := range slices.Backward(s.closed) {
+		if _, err := s.root.Lstat(path.Join(s.name, dir.path)); err == nil {
+			continue
+		}
+		target := path.Join(to, strings.TrimPrefix(dir.path, treeName))
+		if err := s.root.Chmod(target, dir.mode); err != nil {
+			return about(target, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package steps
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"dvm/config"
+	"dvm/engine"
+	"dvm/engine/lima"
+	"dvm/scripts"
+	"dvm/steps/archive"
+)
+
+// Copy is a dvm cp: one file or directory between the host and a VM's user.
+type Copy struct {
+	Lima  *lima.Client
+	VM    config.VM
+	Paths config.Copy
+	Ready func(context.Context) error // makes the VM one that can be worked in
+	Size  func(total int64)           // told the size of what is copied, where it is known beforehand
+	Count func(n int)                 // told the size of each piece as it is copied
+}
+
+// Run copies. It returns what was left out or changed meanwhile, a line each, partly from the guest: not to be trusted with
+// a terminal.
+func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
+	if c.Paths.ToHost {
+		warnings, err = c.toHost(ctx)
+	} else {
+		warnings, err = c.toGuest(ctx)
+	}
+	warnings = withoutTar(warnings)
+	var failed *lima.GuestError
+	if errors.As(err, &failed) {
+		failed.Said = withoutTar(failed.Said)
+	}
+	var user *lima.UserError
+	if errors.As(err, &user) {
+		err = engine.Advise(err, "dvm %s makes the VM's user and project directory", c.VM.Name)
+	}
+	var refused *archive.Refused
+	if errors.As(err, &refused) && refused.Link {
+		words := []string{"ssh", c.VM.Name, "tar", "-c", "-C", cmp.Or(c.Paths.Guest, "."), "."}
+		err = engine.Advise(err, "where you trust the VM: dvm %s | tar -x", lima.Quote(words))
+	}
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("copy %q to %q: %w", c.Paths.Source(), c.Paths.Destination(), err)
+	}
+	return warnings, err
+}
+
+func (c Copy) toGuest(ctx context.Context) ([]string, error) {
+	info, err := os.Lstat(c.Paths.Host)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().IsRegular() {
+		c.Size(info.Size())
+	}
+	if err := c.Ready(ctx); err != nil {
+		return nil, err
+	}
+	var skipped []string
+	program := c.program(scripts.CopyIn+"\ncopy_in\n", variable{"copy_name", c.Paths.Name})
+	said, err := c.Lima.Send(ctx, program, func(w io.Writer) (err error) {
+		skipped, err = archive.Pack(w, c.Paths.Host, c.Count)
+		return err
+	})
+	for _, path := range skipped {
+		said = append(said, fmt.Sprintf("%q is left out: it is no file, directory or symbolic link", path))
+	}
+	return said, err
+}
+
+func (c Copy) toHost(ctx context.Context) (said []string, err error) {
+	to, err := archive.Resolve(c.Paths.Host, c.Paths.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Ready(ctx); err != nil {
+		return nil, err
+	}
+	stage, err := archive.NewStage(to)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stage.Remove()) }()
+	said, err = c.Lima.Receive(ctx, c.program(scripts.CopyOut+"\ncopy_out\n"), func(r io.Reader) error {
+		return stage.Unpack(ctx, r, c.Count, c.Size)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return said, stage.Place()
+}
+
+// program ends in the one line that calls it, so that one cut off on its way does nothing.
+func (c Copy) program(text string, values ...variable) lima.Program {
+	values = append(values, variable{"copy_code", c.VM.CodeDir()}, variable{"copy_path", c.Paths.Guest})
+	return lima.Program{Instance: c.VM.Instance, User: c.VM.User, Text: assignments(values) + scripts.Copy + text}
+}
+
+// withoutTar leaves of tar's words those that a user of dvm can do something with.
+func withoutTar(said []string) (lines []string) {
+	for _, line := range said {
+		if line = strings.TrimPrefix(line, "tar: "); line != "Exiting with failure status due to previous errors" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
