@@ -18,6 +18,7 @@ import (
 	"dvm/engine"
 	"dvm/engine/lima"
 	"dvm/logs"
+	"dvm/scripts"
 	"dvm/steps"
 )
 
@@ -94,8 +95,10 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 			return err
 		}
 		return showEnvironment(report, cfg, stdout)
+	case "scripts":
+		return showScripts(command.Args, stdout)
 	case "sync":
-		cfg, err := config.Load(command.Args)
+		cfg, err := config.LoadSync(command.Args)
 		warn(cfg, term)
 		if err != nil {
 			return err
@@ -109,7 +112,7 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 }
 
 func newClient(cfg config.Config, log io.Writer) *lima.Client {
-	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Log: log}
+	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Withheld: cfg.Withheld, Log: log}
 }
 
 // sync brings the VMs up to date one after another. One that fails does not stop the others; a signal does.
@@ -119,7 +122,7 @@ func sync(ctx context.Context, cfg config.Config, term *logs.Terminal) error {
 		if ctx.Err() != nil {
 			break
 		}
-		shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose)
+		shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose, newMask(vm, term))
 		if err != nil {
 			return err
 		}
@@ -139,6 +142,18 @@ func sync(ctx context.Context, cfg config.Config, term *logs.Terminal) error {
 		return nil
 	}
 	return reported{errors.Join(failures...)}
+}
+
+// newMask hides the VM's secrets, and says which it can't hide.
+func newMask(vm config.VM, term *logs.Terminal) *logs.Mask {
+	var values []string
+	for _, secret := range vm.Secrets {
+		if !logs.Maskable(secret.Value()) {
+			term.Warn(secret.Name + " is so short that it is not masked in logs")
+		}
+		values = append(values, secret.Value())
+	}
+	return logs.NewMask(values)
 }
 
 // plan prints what a sync would run. It does not ask Lima.
@@ -179,6 +194,28 @@ func showEnvironment(report config.Report, cfg config.Config, stdout io.Writer) 
 	}
 	_, err := io.WriteString(stdout, report.Exports())
 	return err
+}
+
+// showScripts prints the built-in setup scripts, or the one that is named.
+func showScripts(names []string, stdout io.Writer) error {
+	if len(names) > 0 {
+		script, err := config.BuiltIn(names[0])
+		if err == nil {
+			_, err = io.WriteString(stdout, script.Text)
+		}
+		return err
+	}
+	// What is wrong with the variables must not hide the names that would mend it.
+	if cfg, _ := config.LoadAny(nil); !cfg.JSON {
+		return logs.Table(stdout, scripts.Rows())
+	}
+	encoder := json.NewEncoder(stdout)
+	for _, script := range scripts.BuiltIns() {
+		if err := encoder.Encode(script); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func help(topic []string, stdout io.Writer) error {

@@ -21,6 +21,7 @@ type Config struct {
 	Verbose      bool
 	JSON         bool // standard output is for a program to read
 	Jobs         int
+	Withheld     []string // names of the host's variables that are secrets, which limactl must not inherit
 	Warnings     []string // what is odd about the environment, and no error
 }
 
@@ -40,7 +41,9 @@ type VM struct {
 	SubGIDCount int
 	Packages    []string
 	Setup       []Script
-	Pass        []string // names of variables, whose values are secrets
+	Pass        []string          // names of variables, whose values are secrets
+	Secrets     []Secret          // what Pass names, where LoadSync read it
+	Own         map[string]string // the variables of built-in setup scripts, by name
 	Force       bool
 	Restart     bool
 	Resize      bool
@@ -86,6 +89,7 @@ func load(names []string, needed bool) (Config, layers, error) {
 		Verbose:      bool(vars.Verbose.V),
 		JSON:         vars.Output.V == "json",
 		Jobs:         int(vars.Jobs.V),
+		Withheld:     withheld(read.secrets),
 		Warnings:     read.warnings,
 	}
 	if !cfg.All {
@@ -109,7 +113,7 @@ func load(names []string, needed bool) (Config, layers, error) {
 		}
 	}
 	if problems = problems.withoutSecrets(read.secrets).unique(); len(problems) > 0 {
-		return Config{Warnings: cfg.Warnings}, read, problems
+		return cfg, read, problems
 	}
 	return cfg, read, nil
 }
@@ -167,6 +171,7 @@ func loadVM(read layers, name string) (VM, Problems) {
 		Packages:    own.Packages.V,
 		Setup:       setup,
 		Pass:        own.Pass.V,
+		Own:         own.ofScripts(),
 		Force:       bool(own.Force.V),
 		Restart:     bool(own.Restart.V),
 		Resize:      bool(own.Resize.V),

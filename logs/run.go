@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -18,27 +19,44 @@ type Run struct {
 	verbose  bool
 	journal  *Journal
 	progress *Progress
+	mask     *Mask
 
 	mu       sync.Mutex
 	step     string // whose output was last written
-	lima     []string
-	setup    []string
+	lima     stream
+	setup    stream
 	problems []error // with the logs themselves
 }
 
-// NewRun begins a VM's run. With verbose, all output is streamed to the terminal too.
-func NewRun(term *Terminal, stateDir, vm string, verbose bool) (*Run, error) {
+// stream is what goes to one of the logs.
+type stream struct {
+	lines maskedLines
+	tail  []string
+}
+
+// NewRun begins a VM's run. With verbose, all output is streamed to the terminal too. What mask hides goes nowhere.
+func NewRun(term *Terminal, stateDir, vm string, verbose bool, mask *Mask) (*Run, error) {
 	journal, err := OpenJournal(stateDir, vm)
 	if err != nil {
 		return nil, err
 	}
-	return &Run{vm: vm, term: term, verbose: verbose, journal: journal, progress: NewProgress(term, vm)}, nil
+	run := &Run{vm: vm, term: term, verbose: verbose, journal: journal, progress: NewProgress(term, vm), mask: mask}
+	run.lima.lines.mask, run.setup.lines.mask = mask, mask
+	return run, nil
 }
 
 // Observe is told the steps' events.
 func (r *Run) Observe(event engine.Event) {
 	if event.State == engine.Applying || event.State == engine.Failed {
 		r.note(r.journal.Begin())
+	}
+	event.Why = r.mask.Text(Clean(event.Why))
+	if event.Err != nil {
+		event.Err = errors.New(r.mask.Text(event.Err.Error()))
+	}
+	switch event.State {
+	case engine.OK, engine.Changed, engine.Failed:
+		r.flush()
 	}
 	r.journal.Record(event)
 	r.progress.Observe(event)
@@ -48,6 +66,7 @@ func (r *Run) Observe(event engine.Event) {
 func (r *Run) Output(step string, setup bool, line string) {
 	r.mu.Lock()
 	if step != r.step && setup {
+		r.write(true, r.setup.lines.flush()...)
 		r.write(true, "--- "+step)
 	}
 	r.step = step
@@ -68,25 +87,38 @@ func (w limaWriter) Write(p []byte) (int, error) {
 }
 
 func (r *Run) line(setup bool, line string) {
-	line = Clean(strings.TrimRight(line, "\n"))
-	r.mu.Lock()
-	r.write(setup, line)
-	r.mu.Unlock()
-	if r.verbose {
-		r.term.Line("%s", line)
+	to := &r.lima
+	if setup {
+		to = &r.setup
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.write(setup, to.lines.add(Clean(strings.TrimRight(line, "\n")))...)
 }
 
-func (r *Run) write(setup bool, line string) {
-	log, tail := r.journal.Lima(), &r.lima
+// flush writes what was held back because it might have become a secret.
+func (r *Run) flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.write(false, r.lima.lines.flush()...)
+	r.write(true, r.setup.lines.flush()...)
+}
+
+func (r *Run) write(setup bool, lines ...string) {
+	log, to := r.journal.Lima(), &r.lima
 	if setup {
-		log, tail = r.journal.Setup(), &r.setup
+		log, to = r.journal.Setup(), &r.setup
 	}
-	_, err := io.WriteString(log, line+"\n")
-	r.note(err)
-	*tail = append(*tail, line)
-	if len(*tail) > tailLines {
-		*tail = (*tail)[1:]
+	for _, line := range lines {
+		_, err := io.WriteString(log, line+"\n")
+		r.note(err)
+		to.tail = append(to.tail, line)
+		if len(to.tail) > tailLines {
+			to.tail = to.tail[1:]
+		}
+		if r.verbose {
+			r.term.Line("%s", line)
+		}
 	}
 }
 
@@ -99,6 +131,7 @@ func (r *Run) note(err error) {
 
 // End says how the run ended: ready, or what failed, where its log is, its last lines, and what to do.
 func (r *Run) End(report engine.Report, err error) {
+	r.flush()
 	r.progress.End()
 	if err != nil {
 		r.explain(report, err)
@@ -113,14 +146,14 @@ func (r *Run) End(report engine.Report, err error) {
 
 func (r *Run) explain(report engine.Report, err error) {
 	r.note(r.journal.Fail())
-	r.term.errorLines(fmt.Errorf("%s: %w", r.vm, err))
+	r.term.errorLines(r.vm + ": " + r.mask.Text(err.Error()))
 	setup := false
 	for _, step := range report.Steps {
 		setup = setup || step.State == engine.Failed && strings.HasPrefix(step.Step, "setup ")
 	}
-	tail := r.lima
+	tail := r.lima.tail
 	if setup {
-		tail = r.setup
+		tail = r.setup.tail
 	}
 	r.term.Line("dvm: log: %s", Clean(r.journal.Path(setup)))
 	if len(tail) > 0 {
@@ -130,7 +163,7 @@ func (r *Run) explain(report engine.Report, err error) {
 		r.term.Line("    %s", line)
 	}
 	for _, hint := range hints(err) {
-		r.term.Hint(hint)
+		r.term.Hint(r.mask.Text(hint))
 	}
 }
 

@@ -16,6 +16,13 @@ var (
 	Code string
 	//go:embed subids.sh
 	SubIDs string
+	//go:embed packages.sh
+	Packages string
 	//go:embed setup.sh
 	Setup string
 )
+
+// Transaction defines busy: what an apply that installs packages has to wait for.
+//
+//go:embed transaction.sh
+var Transaction string

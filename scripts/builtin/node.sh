@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Node.js and npm, from Fedora
+#
+# Variables: none
+# Secrets: none
+set -Eeuo pipefail
+
+readonly packages=(nodejs npm)
+
+check() {
+	if ! rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; then
+		echo "not installed: ${packages[*]}"
+		exit 1
+	fi
+	echo "${packages[*]}"
+}
+
+apply() {
+	sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
+}
