@@ -69,7 +69,7 @@ func FuzzMask(f *testing.F) {
 	f.Add("before ", "hunter2", " after", uint(3))
 	f.Add("hunhunter", "hunter2\nsecond line\n", "ter2", uint(1))
 	f.Fuzz(func(t *testing.T, before, secret, after string, size uint) {
-		if !Maskable(secret) || size == 0 {
+		if !Maskable(secret) || size == 0 || len(secret) > 1000 || len(before)+len(after) > 10000 {
 			t.Skip()
 		}
 		mask := NewMask([]string{secret})
@@ -81,7 +81,8 @@ func FuzzMask(f *testing.F) {
 			got = append(got, lines.add(string(piece))...)
 		}
 		got = append(got, lines.flush()...)
-		if shown := strings.Join(got, ""); strings.Contains(shown, whole) && !strings.Contains(masked, whole) {
+		// What the mask itself makes of its neighbours is no secret.
+		if shown := strings.ReplaceAll(strings.Join(got, ""), masked, "\x00"); strings.Contains(shown, whole) {
 			t.Errorf("%q in pieces of %d is shown as %q", text, size, got)
 		}
 	})
