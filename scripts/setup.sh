@@ -39,9 +39,10 @@ apply() {
 	# secrets are in the environment of that shell alone.
 	(
 		export DVM_NAME DVM_VM DVM_LIMA_NAME DVM_USER DVM_CODE_DIR DVM_PORTS DVM_SUBUID_COUNT DVM_SUBGID_COUNT
+		set -- "$setup_name" "$setup_body"
 		eval "$setup_secrets"
 		# shellcheck disable=SC2016 # for the inner shell
-		exec bash -Eeuo pipefail -c 'eval "exec 6<&-; $(</dev/fd/6)"' "$setup_name" 6<<<"$setup_body"
+		exec bash -Eeuo pipefail -c 'eval "exec 6<&-; $(</dev/fd/6)"' "$1" 6<<<"$2"
 	)
 	printf '%s %q\n' "$setup_hash" "$setup_id" >"$stamp.new"
 	mv -f -- "$stamp.new" "$stamp"

@@ -8,13 +8,14 @@
 # all can read it, since a check may not be able to look into ~/.local.
 set -Eeuo pipefail
 
+readonly packages=(nodejs npm)
 readonly wanted="@anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0"
 readonly prefix=/home/$DVM_USER/.local
 readonly memory=/var/lib/dvm/ai/$DVM_USER
 
 check() {
 	local problems=()
-	rpm -q --whatprovides nodejs npm >/dev/null 2>&1 || problems+=("not installed: nodejs npm")
+	installed || problems+=("not installed: ${packages[*]}")
 	[[ -r $memory && $(<"$memory") == "$wanted" ]] || problems+=("not installed: $wanted")
 	if gone; then
 		problems+=("claude or codex is no longer in $prefix/bin")
@@ -27,6 +28,8 @@ check() {
 	echo "$wanted"
 }
 
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
+
 # gone tells whether one was taken away, as far as a look is allowed.
 gone() {
 	[[ -d $prefix ]] || return 0
@@ -36,12 +39,12 @@ gone() {
 }
 
 apply() {
-	local packages
-	read -ra packages <<<"$wanted"
-	sudo -n dnf5 -y install --setopt=install_weak_deps=False nodejs npm
+	local tools
+	read -ra tools <<<"$wanted"
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 	sudo -n rm -f -- "$memory"
 	# shellcheck disable=SC2016 # for the inner shell
 	sudo -n -H -u "$DVM_USER" bash -c '
-		cd && exec npm install --global --prefix "$0" --no-audit --no-fund "$@"' "$prefix" "${packages[@]}"
+		cd && exec npm install --global --prefix "$0" --no-audit --no-fund "$@"' "$prefix" "${tools[@]}"
 	sudo -n install -D -m 0644 /dev/stdin "$memory" <<<"$wanted"
 }

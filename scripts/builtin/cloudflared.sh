@@ -8,11 +8,12 @@
 # that only the guest's root can read, and hands it to the service alone. DVM_FORCE=1 puts another token in its place.
 set -Eeuo pipefail
 
+readonly packages=(cloudflared)
 readonly unit=/etc/systemd/system/dvm-cloudflared.service
 readonly credentials=/etc/credstore.encrypted
 
 check() {
-	if rpm -q --whatprovides cloudflared >/dev/null 2>&1 && [[ -e $unit ]] && systemctl is-active --quiet dvm-cloudflared.service; then
+	if installed && [[ -e $unit ]] && systemctl is-active --quiet dvm-cloudflared.service; then
 		echo "the tunnel's service runs"
 		return
 	elif [[ -z ${TUNNEL_TOKEN-} ]]; then
@@ -22,6 +23,8 @@ check() {
 	echo "no tunnel's service runs"
 	exit 1
 }
+
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
 
 apply() {
 	if [[ -z ${TUNNEL_TOKEN-} ]]; then
@@ -36,7 +39,7 @@ enabled=1
 gpgcheck=1
 gpgkey=https://pkg.cloudflare.com/cloudflare-main.gpg
 REPO
-	sudo -n dnf5 -y install --setopt=install_weak_deps=False cloudflared
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 	sudo -n install -d -m 0700 -- "$credentials"
 	printf '%s' "$TUNNEL_TOKEN" | sudo -n systemd-creds encrypt --name=tunnel-token - "$credentials/dvm-cloudflared"
 	sudo -n install -m 0644 /dev/stdin "$unit" <<UNIT

@@ -8,9 +8,11 @@
 # One that is unset is left alone.
 set -Eeuo pipefail
 
+readonly packages=(git)
+
 check() {
 	local problems=()
-	rpm -q --whatprovides git >/dev/null 2>&1 || problems+=("git is not installed")
+	installed || problems+=("git is not installed")
 	is_set user.name "$DVM_GIT_NAME" || problems+=("user.name is not $DVM_GIT_NAME")
 	is_set user.email "$DVM_GIT_EMAIL" || problems+=("user.email is not $DVM_GIT_EMAIL")
 	if ((${#problems[@]} > 0)); then
@@ -21,10 +23,12 @@ check() {
 	echo "git${DVM_GIT_NAME:+, as $DVM_GIT_NAME}${DVM_GIT_EMAIL:+ <$DVM_GIT_EMAIL>}"
 }
 
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
+
 is_set() { [[ -z $2 || $(git config --system --get "$1" 2>/dev/null) == "$2" ]]; }
 
 apply() {
-	sudo -n dnf5 -y install --setopt=install_weak_deps=False git
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 	if [[ -n $DVM_GIT_NAME ]]; then
 		sudo -n git config --system user.name "$DVM_GIT_NAME"
 	fi

@@ -21,7 +21,7 @@ check() {
 		echo "rootless containers want subordinate ids, and DVM_SUBUID_COUNT or DVM_SUBGID_COUNT is 0"
 		exit 2
 	fi
-	rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1 || problems+=("not installed: ${packages[*]}")
+	installed || problems+=("not installed: ${packages[*]}")
 	[[ -e /var/lib/systemd/linger/$DVM_USER ]] || problems+=("$DVM_USER's services do not start with the VM")
 	[[ -r $proof && $(<"$proof") == "$proven" ]] || problems+=("no container has run with these subordinate ids")
 	if ((${#problems[@]} > 0)); then
@@ -32,10 +32,12 @@ check() {
 	echo "rootless, $proven"
 }
 
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
+
 apply() {
 	local uid
 	uid=$(id -u -- "$DVM_USER")
-	sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 	sudo -n loginctl enable-linger "$DVM_USER"
 	sudo -n systemctl start "user@$uid.service"
 	# shellcheck disable=SC2016 # for the inner shell

@@ -8,13 +8,15 @@ set -Eeuo pipefail
 readonly packages=(python3 python3-pip uv)
 
 check() {
-	if ! rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; then
+	if ! installed; then
 		echo "not installed: ${packages[*]}"
 		exit 1
 	fi
 	echo "${packages[*]}"
 }
 
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
+
 apply() {
-	sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 }

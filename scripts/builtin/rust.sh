@@ -13,7 +13,7 @@ readonly profile=/etc/profile.d/dvm-rust.sh
 readonly line='PATH=$PATH:$HOME/.cargo/bin'
 
 check() {
-	if ! rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; then
+	if ! installed; then
 		echo "not installed: ${packages[*]}"
 		exit 1
 	elif [[ ! -r $profile || $(<"$profile") != "$line" ]]; then
@@ -23,7 +23,9 @@ check() {
 	echo "${packages[*]}"
 }
 
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
+
 apply() {
-	sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 	sudo -n install -m 0644 /dev/stdin "$profile" <<<"$line"
 }

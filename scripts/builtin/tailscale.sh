@@ -7,8 +7,10 @@
 # The key is needed to join, and not after that. It comes from DVM_PASS, and reaches tailscale by a pipe, where ps can't see it.
 set -Eeuo pipefail
 
+readonly packages=(tailscale)
+
 check() {
-	if ! rpm -q --whatprovides tailscale >/dev/null 2>&1; then
+	if ! installed; then
 		want_key
 		echo "tailscale is not installed"
 		exit 1
@@ -19,6 +21,8 @@ check() {
 	fi
 	echo "in the tailnet"
 }
+
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
 
 joined() { tailscale status --peers=false >/dev/null 2>&1; }
 
@@ -40,7 +44,7 @@ repo_gpgcheck=1
 gpgcheck=1
 gpgkey=https://pkgs.tailscale.com/stable/fedora/repo.gpg
 REPO
-	sudo -n dnf5 -y install --setopt=install_weak_deps=False tailscale
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 	sudo -n systemctl enable --now tailscaled.service
 	if [[ -n ${TS_AUTHKEY-} ]]; then
 		printf '%s' "$TS_AUTHKEY" | sudo -n tailscale up --auth-key=file:/dev/stdin --hostname="$DVM_LIMA_NAME"

@@ -5,6 +5,7 @@
 # Secrets: none
 set -Eeuo pipefail
 
+readonly packages=(zram-generator)
 readonly config=/etc/systemd/zram-generator.conf
 
 check() {
@@ -16,8 +17,10 @@ check() {
 	exit 1
 }
 
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
+
 apply() {
-	sudo -n dnf5 -y install --setopt=install_weak_deps=False zram-generator
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 	if [[ ! -e $config ]]; then
 		sudo -n install -m 0644 /dev/stdin "$config" <<'CONFIG'
 [zram0]

@@ -7,11 +7,12 @@
 # A ~/.zshrc is made where there is none, so that the first login asks no questions.
 set -Eeuo pipefail
 
+readonly packages=(zsh)
 readonly rc=/home/$DVM_USER/.zshrc
 
 check() {
 	local problems=() name shell=""
-	rpm -q --whatprovides zsh >/dev/null 2>&1 || problems+=("zsh is not installed")
+	installed || problems+=("zsh is not installed")
 	[[ -e $rc || -L $rc ]] || problems+=("no $rc")
 	while IFS=: read -r name _ _ _ _ _ shell; do
 		[[ $name != "$DVM_USER" ]] || break
@@ -25,8 +26,10 @@ check() {
 	echo "login shell is $shell"
 }
 
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
+
 apply() {
-	sudo -n dnf5 -y install --setopt=install_weak_deps=False zsh
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 	if [[ ! -e $rc && ! -L $rc ]]; then
 		# shellcheck disable=SC2016 # for the inner shell
 		sudo -n -u "$DVM_USER" sh -c 'cat /etc/skel/.zshrc >"$1" 2>/dev/null || echo "# made by dvm" >"$1"' zsh "$rc"
