@@ -22,6 +22,7 @@ import (
 	"dvm/engine"
 	"dvm/engine/lima"
 	"dvm/logs"
+	"dvm/scripts"
 	"dvm/steps"
 )
 
@@ -115,6 +116,8 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 		return doctor(ctx, stdout, term)
 	case "completion":
 		return complete(ctx, command.Args, stdout)
+	case "scripts":
+		return showScripts(command.Args, stdout)
 	case "sync":
 		cfg, err := load(ctx, command.Args, term)
 		if err != nil {
@@ -148,7 +151,7 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 }
 
 func newClient(cfg config.Config, log io.Writer) *lima.Client {
-	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Log: log}
+	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Withheld: cfg.Withheld, Log: log}
 }
 
 // sync brings the VMs up to date, DVM_JOBS of them at once. One that fails does not stop the others; a signal does.
@@ -171,7 +174,7 @@ func sync(ctx context.Context, cfg config.Config, term *logs.Terminal) error {
 
 // syncOne brings one VM up to date, and says how that ended.
 func syncOne(ctx context.Context, cfg config.Config, vm config.VM, term *logs.Terminal) error {
-	shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose)
+	shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose, newMask(vm, term))
 	if err != nil {
 		err = fmt.Errorf("%s: %w", vm.Name, err)
 		term.Error(err)
@@ -188,6 +191,18 @@ func syncOne(ctx context.Context, cfg config.Config, vm config.VM, term *logs.Te
 		term.Hint("dvm sh " + vm.Name)
 	}
 	return err
+}
+
+// newMask hides the VM's secrets, and says which it can't hide.
+func newMask(vm config.VM, term *logs.Terminal) *logs.Mask {
+	var values []string
+	for _, secret := range vm.Secrets {
+		if !logs.Maskable(secret.Value()) {
+			term.Warn(secret.Name + " is so short that it is not masked in logs")
+		}
+		values = append(values, secret.Value())
+	}
+	return logs.NewMask(values)
 }
 
 // plan prints what a sync would run. It does not ask Lima.
@@ -285,6 +300,28 @@ func complete(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	_, err := io.WriteString(stdout, next.Lines(words[len(words)-1], vms))
 	return err
+}
+
+// showScripts prints the built-in setup scripts, or the one that is named.
+func showScripts(names []string, stdout io.Writer) error {
+	if len(names) > 0 {
+		script, err := config.BuiltIn(names[0])
+		if err == nil {
+			_, err = io.WriteString(stdout, script.Text)
+		}
+		return err
+	}
+	// What is wrong with the variables must not hide the names that would mend it.
+	if cfg, _ := config.LoadAny(nil); !cfg.JSON {
+		return logs.Table(stdout, scripts.Rows())
+	}
+	encoder := json.NewEncoder(stdout)
+	for _, script := range scripts.BuiltIns() {
+		if err := encoder.Encode(script); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func help(topic []string, stdout io.Writer) error {

@@ -85,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"guest":    guest,
 			"terminal": terminal,
 			"poll":     poll,
+			"stubs":    stubs,
 		},
 	})
 }
@@ -144,9 +145,7 @@ func guest(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: guest VM command")
 	}
-	cmd := exec.Command("limactl", "shell", "--workdir", "/", "dvm-"+args[0], "sudo", "-n", "bash", "-c", args[1])
-	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "LIMA_HOME="+ts.Getenv("LIMA_HOME"), "LIMATEST_USER="+ts.Getenv("LIMATEST_USER"), "LIMATEST_LOG=")
-	out, err := cmd.CombinedOutput()
+	out, err := inGuest(ts, args[0], args[1], nil)
 	ts.Logf("%s", out)
 	ts.Check(os.WriteFile(ts.MkAbs("guest.out"), out, 0o600))
 	if failed := err != nil; failed != neg {
@@ -179,6 +178,37 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	if failed := err != nil; failed != neg {
 		ts.Fatalf("on a terminal: %q: %v", args[1:], err)
 	}
+}
+
+func inGuest(ts *testscript.TestScript, vm, command string, stdin io.Reader) ([]byte, error) {
+	cmd := exec.Command("limactl", "shell", "--workdir", "/", "dvm-"+vm, "sudo", "-n", "bash", "-c", command)
+	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "LIMA_HOME="+ts.Getenv("LIMA_HOME"), "LIMATEST_USER="+ts.Getenv("LIMATEST_USER"), "LIMATEST_LOG=")
+	cmd.Stdin = stdin
+	return cmd.CombinedOutput()
+}
+
+// stubs gives a VM's guest what stands in for Fedora's programs.
+func stubs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: stubs VM")
+	}
+	program, err := os.Open(filepath.Join("testdata", "guest", "stubs.sh"))
+	ts.Check(err)
+	defer program.Close()
+	out, err := inGuest(ts, args[0], `set -e
+		install -m 0755 /dev/stdin /usr/local/bin/dnf5
+		cd /usr/local/bin
+		for name in rpm podman docker dockerd-rootless-setuptool.sh systemctl loginctl tailscale systemd-creds npm swapon \
+			modprobe git ssh-keygen usermod; do
+			ln -sf dnf5 $name
+		done
+		mkdir -p /etc/yum.repos.d
+		mkdir -m 0777 /var/lib/stub
+		cd /var/lib/stub
+		touch packages calls up hang hung
+		chmod 0666 *`, program)
+	ts.Logf("%s", out)
+	ts.Check(err)
 }
 
 // poll waits until a file holds a text, for up to ten seconds.

@@ -22,6 +22,7 @@ type Config struct {
 	Verbose      bool
 	JSON         bool // standard output is for a program to read
 	Jobs         int
+	Withheld     []string // names of the host's variables that are secrets, which limactl must not inherit
 	Warnings     []string // what is odd about the environment, and no error
 }
 
@@ -41,7 +42,9 @@ type VM struct {
 	SubGIDCount int
 	Packages    []string
 	Setup       []Script
-	Pass        []string // names of variables, whose values are secrets
+	Pass        []string          // names of variables, whose values are secrets
+	Secrets     []Secret          // what Pass names, where Load read it
+	Own         map[string]string // the variables of built-in setup scripts, by name
 	Force       bool
 	Restart     bool
 	Resize      bool
@@ -52,15 +55,16 @@ type VM struct {
 func (vm VM) CodeDir() string { return "/home/" + vm.User + "/code/" + vm.Name }
 
 // Load reads and checks the environment for a command about the VMs named, or else about all with DVM_ALL, or about
-// DVM_NAME; one of them is needed. Setup scripts are read as part of it, once, so that what was checked is what will be
-// sent. The error is a Problems with all that is wrong. With an error, the warnings hold, and of the rest what is not
+// DVM_NAME; one of them is needed. Setup scripts and secrets are read as part of it, once, so that what was checked is what
+// will be sent. The error is a Problems with all that is wrong. With an error, the warnings hold, and of the rest what is not
 // wrong.
 func Load(names []string) (Config, error) {
 	cfg, _, err := load(names, demand{vm: true, setup: true})
 	return cfg, err
 }
 
-// LoadWork is Load for a command that runs no setup scripts, and so works where their paths lead nowhere.
+// LoadWork is Load for a command that runs no setup scripts, and so works where their paths lead nowhere and secrets are not
+// set.
 func LoadWork(names []string) (Config, error) {
 	cfg, _, err := load(names, demand{vm: true})
 	return cfg, err
@@ -103,6 +107,7 @@ func load(names []string, needed demand) (Config, layers, error) {
 		Verbose:      bool(vars.Verbose.V),
 		JSON:         vars.Output.V == "json",
 		Jobs:         int(vars.Jobs.V),
+		Withheld:     withheld(read.secrets),
 		Warnings:     read.warnings,
 	}
 	if !cfg.All {
@@ -113,6 +118,12 @@ func load(names []string, needed demand) (Config, layers, error) {
 	for _, name := range names {
 		vm, vmProblems := loadVM(read, name, needed.setup)
 		problems = append(problems, vmProblems...)
+		if needed.setup {
+			var err error
+			own := read.vars.forVM(name, read.overrides)
+			vm.Secrets, err = readSecrets(vm.Pass)
+			problems = append(problems, inVariable(own.Pass.From, err)...)
+		}
 		cfg.VMs = append(cfg.VMs, vm)
 	}
 	others := read.named()
@@ -196,6 +207,7 @@ func loadVM(read layers, name string, withSetup bool) (VM, Problems) {
 		Packages:    own.Packages.V,
 		Setup:       setup,
 		Pass:        own.Pass.V,
+		Own:         own.ofScripts(),
 		Force:       bool(own.Force.V),
 		Restart:     bool(own.Restart.V),
 		Resize:      bool(own.Resize.V),

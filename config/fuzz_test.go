@@ -63,6 +63,9 @@ func FuzzTypes(f *testing.F) {
 		stable[Jobs](t, text)
 		stable[Timeout](t, text)
 		stable[VMName](t, text)
+		stable[Line](t, text)
+		stable[GitURL](t, text)
+		stable[Shell](t, text)
 	})
 }
 

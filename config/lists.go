@@ -34,9 +34,9 @@ func words(text []byte) []string {
 // Packages is a list of what dnf is to install.
 type Packages []string
 
-// A package is a name, a glob, @group or a path: no option, no shell, no rich dependency.
+// A package is what rpm can be asked for by itself: a name, what a package provides, or a file. A glob or a group is not.
 var packageSpec = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[A-Za-z0-9@/_*][A-Za-z0-9@/_*?.:+~^()\[\]=<>!-]*$`)
+	return regexp.MustCompile(`^[A-Za-z0-9/_][A-Za-z0-9/_.:+~()-]*$`)
 })
 
 // UnmarshalText accepts names of packages separated by commas, spaces or newlines.

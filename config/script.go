@@ -12,20 +12,23 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"dvm/scripts"
 )
 
 const maxScript = 1 << 20 // bytes: a script of a mebibyte is a mistake, and would be slow on the wire
 
 // Script is a setup script as it was when the command began.
 type Script struct {
-	Name string // as DVM_SETUP gives it
-	ID   string // what the guest remembers it under: the absolute path, symlinks not followed
-	Body string
+	Name    string // as DVM_SETUP gives it
+	ID      string // what the guest remembers it under: the absolute path, symlinks not followed, or the built-in one's name
+	Body    string
+	BuiltIn *scripts.BuiltIn // nil for a file of the host
 }
 
 // readScripts reads the scripts that DVM_SETUP lists. The error joins one for each that can't be used.
 func readScripts(items []string) ([]Script, error) {
-	var scripts []Script
+	var list []Script
 	var problems []error
 	seen := map[string]bool{}
 	for _, item := range items {
@@ -38,16 +41,16 @@ func readScripts(items []string) ([]Script, error) {
 			continue
 		}
 		seen[script.ID] = true
-		scripts = append(scripts, script)
+		list = append(list, script)
 	}
-	return scripts, errors.Join(problems...)
+	return list, errors.Join(problems...)
 }
 
 // readScript opens the file once and looks at what it opened, so that nothing can be put in its place between the check
 // and the use.
 func readScript(item string) (Script, error) {
 	if !strings.Contains(item, "/") {
-		return Script{}, wants("host paths with a / in them, such as ./"+item, item)
+		return builtInScript(item)
 	}
 	path := item
 	if rest, found := strings.CutPrefix(item, "~/"); found {

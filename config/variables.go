@@ -19,9 +19,10 @@ import (
 //	shown    is printed in its place where the default is not a constant
 //	scope    vm: describes a VM, and so may be given for one alone, as DVM_MEMORY__WEB
 //	pending  1: is checked, but not acted on in this version, which a warning says
+//	script   1: is read by a built-in setup script, and by nothing else
 //	flags    what else than its own name a newcomer may try as a flag
 //	help     common: dvm help shows it
-//	desc     its meaning, one line
+//	desc     its meaning, one line, after the name of the script that alone reads it
 type Variables struct {
 	Name         Value[VMName]     `envconfig:"DVM_NAME" help:"common" desc:"the VM when a command names none"`
 	CPUs         Value[CPUs]       `envconfig:"DVM_CPUS" help:"common" scope:"vm" shown:"host cores minus a reserve (1 up to 4 cores, else 2), at least 2" flags:"cpu" desc:"vCPUs, fixed at creation"`
@@ -34,9 +35,9 @@ type Variables struct {
 	SubUIDCount  Value[SubIDCount] `envconfig:"DVM_SUBUID_COUNT" scope:"vm" default:"65536" desc:"subordinate uids of that user; 0 for none"`
 	SubGIDCount  Value[SubIDCount] `envconfig:"DVM_SUBGID_COUNT" scope:"vm" default:"65536" desc:"subordinate gids of that user; 0 for none"`
 	Containerd   Value[Containerd] `envconfig:"DVM_CONTAINERD" scope:"vm" desc:"none, user, system or user+system, at creation; unset leaves Lima's default (user, a 250 MB download)"`
-	Packages     Value[Packages]   `envconfig:"DVM_PACKAGES" scope:"vm" pending:"1" flags:"package" desc:"dnf packages to install, separated by commas or spaces"`
-	Setup        Value[List]       `envconfig:"DVM_SETUP" help:"common" scope:"vm" flags:"provision" desc:"setup scripts in order, as host paths, separated by commas or newlines"`
-	Pass         Value[Names]      `envconfig:"DVM_PASS" scope:"vm" pending:"1" desc:"names of host variables handed to setup scripts as secrets"`
+	Packages     Value[Packages]   `envconfig:"DVM_PACKAGES" scope:"vm" flags:"package" desc:"dnf packages to install, separated by commas or spaces"`
+	Setup        Value[List]       `envconfig:"DVM_SETUP" help:"common" scope:"vm" flags:"provision" desc:"setup scripts in order, separated by commas or newlines: names of built-in ones (dvm scripts), and host paths, which have a / in them"`
+	Pass         Value[Names]      `envconfig:"DVM_PASS" scope:"vm" desc:"names of host variables handed to setup scripts as secrets"`
 	Force        Value[Switch]     `envconfig:"DVM_FORCE" scope:"vm" default:"0" flags:"f" desc:"1: run setup scripts although unchanged; rm: skip the check for unsaved work"`
 	All          Value[Switch]     `envconfig:"DVM_ALL" default:"0" flags:"a" desc:"1: sync and stop take every dvm-* instance where the command names none"`
 	Yes          Value[Switch]     `envconfig:"DVM_YES" default:"0" flags:"y" desc:"1: rm without asking"`
@@ -50,6 +51,13 @@ type Variables struct {
 	LimaLogLevel Value[LogLevel]   `envconfig:"DVM_LIMA_LOG_LEVEL" shown:"warn (info when verbose)" flags:"log-level" desc:"limactl --log-level"`
 	StateDir     Value[Text]       `envconfig:"DVM_STATE_DIR" shown:"$XDG_STATE_HOME/dvm, else ~/.local/state/dvm" desc:"where the logs are kept"`
 	Limactl      Value[Words]      `envconfig:"DVM_LIMACTL" default:"limactl" desc:"the program; may hold arguments (split as a shell splits words, never run by one)"`
+
+	// Of built-in setup scripts.
+	GitName         Value[Line]   `envconfig:"DVM_GIT_NAME" scope:"vm" script:"1" desc:"git: the name that commits carry"`
+	GitEmail        Value[Line]   `envconfig:"DVM_GIT_EMAIL" scope:"vm" script:"1" desc:"git: the address that commits carry"`
+	Dotfiles        Value[GitURL] `envconfig:"DVM_DOTFILES" scope:"vm" script:"1" desc:"dotfiles: https URL of the git repository"`
+	DotfilesInstall Value[Switch] `envconfig:"DVM_DOTFILES_INSTALL" scope:"vm" script:"1" default:"0" desc:"dotfiles: 1 runs the repository's own install script"`
+	Shell           Value[Shell]  `envconfig:"DVM_SHELL" scope:"vm" script:"1" default:"zsh" desc:"zsh: the login shell, zsh or bash"`
 }
 
 // field is what the layers need of a Value, whatever its type.

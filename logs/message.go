@@ -11,14 +11,14 @@ import (
 
 // Error prints err, a prefixed line for each that it joins, and the hints that go with them.
 func (t *Terminal) Error(err error) {
-	t.errorLines(err)
+	t.errorLines(err.Error())
 	for _, hint := range hints(err) {
 		t.Hint(hint)
 	}
 }
 
-func (t *Terminal) errorLines(err error) {
-	for line := range strings.Lines(err.Error()) {
+func (t *Terminal) errorLines(text string) {
+	for line := range strings.Lines(text) {
 		t.Line("dvm: %s", Clean(strings.TrimRight(line, "\n")))
 	}
 }

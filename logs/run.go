@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -18,27 +19,45 @@ type Run struct {
 	verbose  bool
 	journal  *Journal
 	progress *Progress
+	mask     *Mask
 
-	mu       sync.Mutex
-	step     string // whose output was last written
-	lima     []string
-	setup    []string
-	problems []error // with the logs themselves
+	problem firstError // with the logs themselves
+
+	mu    sync.Mutex
+	step  string // whose output was last written
+	lima  stream
+	setup stream
 }
 
-// NewRun begins a VM's run. With verbose, all output is streamed to the terminal too.
-func NewRun(term *Terminal, stateDir, vm string, verbose bool) (*Run, error) {
+// stream is what goes to one of the logs.
+type stream struct {
+	lines maskedLines
+	tail  []string
+}
+
+// NewRun begins a VM's run. With verbose, all output is streamed to the terminal too. What mask hides goes nowhere.
+func NewRun(term *Terminal, stateDir, vm string, verbose bool, mask *Mask) (*Run, error) {
 	journal, err := OpenJournal(stateDir, vm)
 	if err != nil {
 		return nil, err
 	}
-	return &Run{vm: vm, term: term, verbose: verbose, journal: journal, progress: NewProgress(term, vm)}, nil
+	run := &Run{vm: vm, term: term, verbose: verbose, journal: journal, progress: NewProgress(term, vm), mask: mask}
+	run.lima.lines.mask, run.setup.lines.mask = mask, mask
+	return run, nil
 }
 
 // Observe is told the steps' events.
 func (r *Run) Observe(event engine.Event) {
 	if event.State == engine.Applying || event.State == engine.Failed {
-		r.note(r.journal.Begin())
+		r.problem.note(r.journal.Begin())
+	}
+	event.Why = r.mask.Text(Clean(event.Why))
+	if event.Err != nil {
+		event.Err = errors.New(r.mask.Text(event.Err.Error()))
+	}
+	switch event.State {
+	case engine.OK, engine.Changed, engine.Failed:
+		r.flush()
 	}
 	r.journal.Record(event)
 	r.progress.Observe(event)
@@ -48,6 +67,7 @@ func (r *Run) Observe(event engine.Event) {
 func (r *Run) Output(step string, setup bool, line string) {
 	r.mu.Lock()
 	if step != r.step && setup {
+		r.write(true, r.setup.lines.flush()...)
 		r.write(true, "--- "+step)
 	}
 	r.step = step
@@ -68,67 +88,88 @@ func (w limaWriter) Write(p []byte) (int, error) {
 }
 
 func (r *Run) line(setup bool, line string) {
-	line = Clean(strings.TrimRight(line, "\n"))
-	r.mu.Lock()
-	r.write(setup, line)
-	r.mu.Unlock()
-	if r.verbose {
-		r.term.Line("%s", line)
-	}
-}
-
-func (r *Run) write(setup bool, line string) {
-	log, tail := r.journal.Lima(), &r.lima
+	to := &r.lima
 	if setup {
-		log, tail = r.journal.Setup(), &r.setup
+		to = &r.setup
 	}
-	_, err := io.WriteString(log, line+"\n")
-	r.note(err)
-	*tail = append(*tail, line)
-	if len(*tail) > tailLines {
-		*tail = (*tail)[1:]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.write(setup, to.lines.add(Clean(strings.TrimRight(line, "\n")))...)
+}
+
+// flush writes what was held back because it might have become a secret.
+func (r *Run) flush() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.write(false, r.lima.lines.flush()...)
+	r.write(true, r.setup.lines.flush()...)
+}
+
+func (r *Run) write(setup bool, lines ...string) {
+	log, to := r.journal.Lima(), &r.lima
+	if setup {
+		log, to = r.journal.Setup(), &r.setup
+	}
+	for _, line := range lines {
+		_, err := io.WriteString(log, line+"\n")
+		r.problem.note(err)
+		to.tail = append(to.tail, line)
+		if len(to.tail) > tailLines {
+			to.tail = to.tail[1:]
+		}
+		if r.verbose {
+			r.term.Line("%s", line)
+		}
 	}
 }
 
-// note keeps the first problem with the logs: a full disk must not stop a sync, and must not go unsaid.
-func (r *Run) note(err error) {
-	if err != nil && len(r.problems) == 0 {
-		r.problems = append(r.problems, err)
+// firstError keeps the first problem with the logs: a full disk must not stop a sync, and must not go unsaid.
+type firstError struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *firstError) note(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
 	}
 }
 
 // End says how the run ended: ready, or what failed, where its log is, its last lines, and what to do.
 func (r *Run) End(report engine.Report, err error) {
+	r.flush()
 	r.progress.End()
 	if err != nil {
 		r.explain(report, err)
 	} else {
 		r.term.Line("%s ready: %s", r.vm, summary(report))
 	}
-	r.note(r.journal.Close())
-	for _, problem := range r.problems {
-		r.term.Warn(problem.Error())
+	r.problem.note(r.journal.Close())
+	if err := r.problem.err; err != nil {
+		r.term.Warn(err.Error())
 	}
 }
 
 func (r *Run) explain(report engine.Report, err error) {
-	r.term.errorLines(fmt.Errorf("%s: %w", r.vm, err))
+	r.term.errorLines(r.vm + ": " + r.mask.Text(err.Error()))
 	defer func() {
 		for _, hint := range hints(err) {
-			r.term.Hint(hint)
+			r.term.Hint(r.mask.Text(hint))
 		}
 	}()
 	if len(report.Steps) == 0 {
 		return // it never had its turn: the logs are those of another run, which may still write them
 	}
-	r.note(r.journal.Fail())
+	r.problem.note(r.journal.Fail())
 	setup := false
 	for _, step := range report.Steps {
 		setup = setup || step.State == engine.Failed && strings.HasPrefix(step.Step, "setup ")
 	}
-	tail := r.lima
+	tail := r.lima.tail
 	if setup {
-		tail = r.setup
+		tail = r.setup.tail
 	}
 	r.term.Line("dvm: log: %s", Clean(r.journal.Path(setup)))
 	if len(tail) > 0 {

@@ -12,11 +12,11 @@
 # shellcheck disable=SC2154 # the inputs are assigned before this text
 set -uo pipefail
 export LC_ALL=C
-trap '' PIPE
 
 # begin makes an absolute path, or one that starts with a dot, of copy_path. It is relative to the project directory, or
 # to the home where that is missing, and may start with ~.
 begin() {
+	trap '' PIPE
 	printf '%s begin\n' "$stream_nonce"
 	printf '%s begin\n' "$stream_nonce" >&2
 	cd -- "$copy_code" 2>/dev/null || cd || finish 1

@@ -16,6 +16,8 @@ var (
 	Code string
 	//go:embed subids.sh
 	SubIDs string
+	//go:embed packages.sh
+	Packages string
 	//go:embed setup.sh
 	Setup string
 )
@@ -43,3 +45,8 @@ var (
 	//go:embed copy-out.sh
 	CopyOut string
 )
+
+// Transaction defines busy: what an apply that installs packages has to wait for.
+//
+//go:embed transaction.sh
+var Transaction string

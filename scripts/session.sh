@@ -6,15 +6,21 @@
 #   session_mode       apply, or check to change nothing
 #   session_boot_wait  seconds that the boot may still take
 #   session_lock_wait  seconds that another session's guest work may still take
+#   session_turn_wait  seconds that a step waits for its turn, see below
 #   session_values     shell assignments that every step may read (DVM_USER=..., ...)
 #   step_name[i]       for messages; the other arrays have the same indices
 #   step_root[i]       1: apply runs as root, else as Lima's account
+#   step_force[i]      1: apply runs also where the check finds nothing to do
 #   step_values[i]     shell assignments for this step alone
 #   step_script[i]     the text of a script that defines check and apply
+#   step_turn[i]       the text of a script that defines busy, or nothing
 #
 # A step's check writes a line that says why to stdout, a second one with a hint if it has one, and ends with
 #   0  it is so already      1  something is to do      else  it can't be done, or must not be
 # An apply is followed by a second check.
+#
+# A step's busy writes what else in the guest the apply must not meet, and succeeds while that goes on. It is waited for
+# before an apply, and after one that failed because the other came first; the apply is then tried again.
 #
 # Results: markers on stdout, one a line: NONCE EVENT INDEX STATUS TEXT. Everything else goes to stderr, where a line
 # NONCE INDEX is a fence: all output of that step came before it. Steps have no way to the stream of the markers.
@@ -94,12 +100,12 @@ lock() {
 run_step() {
 	local i=$1 why status
 	emit begin "$i" 0 ""
-	check_step "$i"
+	first_check "$i"
 	if ((status == 1)) && [[ $session_mode == apply ]]; then
 		lock "$i"
 		case $? in
 		0) ;;
-		2) check_step "$i" ;;
+		2) first_check "$i" ;;
 		*)
 			fence "$i"
 			emit failed "$i" 0 "another sync's work in the guest has not ended within $session_lock_wait s"
@@ -128,6 +134,13 @@ run_step() {
 	esac
 }
 
+first_check() {
+	check_step "$1"
+	if ((status == 0)) && [[ ${step_force[$1]} == 1 ]]; then
+		status=1 why="DVM_FORCE=1"
+	fi
+}
+
 # check_step sets why and status of the step's check.
 check_step() {
 	why=$(
@@ -144,6 +157,52 @@ check_step() {
 apply_and_check() {
 	local i=$1 before=$why
 	emit apply "$i" 0 "$why"
+	await_turn "$i"
+	apply_step "$i"
+	status=$?
+	while ((status != 0)) && is_busy "$i" && await_turn "$i"; do
+		apply_step "$i"
+		status=$?
+	done
+	if ((status != 0)); then
+		fence "$i"
+		emit failed "$i" "$status" "$before"
+		return 1
+	fi
+	check_step "$i"
+	fence "$i"
+	if ((status != 0)); then
+		emit failed "$i" 0 "applied, and yet: $why"
+		return 1
+	fi
+	emit changed "$i" 0 "$before"
+}
+
+# await_turn fails where the turn does not come in time. The caller may go on all the same: the apply's own words are
+# then the ones to show.
+await_turn() {
+	local begin=$SECONDS said=
+	while is_busy "$1"; do
+		((SECONDS - begin < session_turn_wait)) || return 1
+		[[ $other == "$said" ]] || emit waits "$1" 0 "$other"
+		said=$other
+		sleep 1
+	done
+}
+
+# is_busy sets other to what the step must wait for, and fails where there is nothing.
+is_busy() {
+	[[ -n ${step_turn[$1]} ]] || return 1
+	other=$(
+		exec 3>&- 4<&- 5<&-
+		eval "${step_turn[$1]}"
+		busy
+	) || return 1
+	other=${other:0:200}
+}
+
+apply_step() {
+	local i=$1
 	if [[ ${step_root[i]} == 1 ]]; then
 		# The program goes over stdin, where ps can't see it.
 		sudo -n bash -c 'eval "$(</dev/stdin)"' 3>&- 4<&- 5<&- <<<"$session_values
@@ -159,17 +218,4 @@ apply </dev/null"
 			apply
 		)
 	fi
-	status=$?
-	if ((status != 0)); then
-		fence "$i"
-		emit failed "$i" "$status" "$before"
-		return 1
-	fi
-	check_step "$i"
-	fence "$i"
-	if ((status != 0)); then
-		emit failed "$i" 0 "applied, and yet: $why"
-		return 1
-	fi
-	emit changed "$i" 0 "$before"
 }

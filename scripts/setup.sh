@@ -2,8 +2,8 @@
 # A setup script has run to its end since its content or its inputs last changed.
 #
 # Inputs: setup_name (for messages), setup_stamp (the file that remembers it), setup_hash (of content and inputs),
-# setup_force (1: run it anyway), setup_run (tells this sync from others), setup_id (for a reader of the stamp),
-# setup_body (the script), and the DVM_ variables that it finds exported. apply runs as Lima's account.
+# setup_id (for a reader of the stamp), setup_body (the script), setup_secrets (export commands for DVM_PASS), and the
+# DVM_ variables that it finds exported. apply runs as Lima's account.
 #
 # The stamp lives in the guest, so that it dies with it, and can be read without sudo. While the script runs there is
 # none, so that a script which was stopped half-way runs again.
@@ -14,18 +14,15 @@ set -Eeuo pipefail
 readonly stamps=/var/lib/dvm/setup
 
 check() {
-	local hash="" run=""
+	local hash=""
 	if [[ -r $stamps/$setup_stamp ]]; then
-		read -r hash run _ <"$stamps/$setup_stamp" || true
+		read -r hash _ <"$stamps/$setup_stamp" || true
 	fi
 	if [[ -z $hash ]]; then
 		echo "has not run to its end"
 		exit 1
 	elif [[ $hash != "$setup_hash" ]]; then
 		echo "its content or inputs changed"
-		exit 1
-	elif [[ $setup_force == 1 && $run != "$setup_run" ]]; then
-		echo "DVM_FORCE=1"
 		exit 1
 	fi
 	echo "unchanged"
@@ -38,10 +35,15 @@ apply() {
 	local stamp=$stamps/$setup_stamp
 	rm -f -- "$stamp"
 	cd
-	export DVM_NAME DVM_VM DVM_LIMA_NAME DVM_USER DVM_CODE_DIR DVM_PORTS DVM_SUBUID_COUNT DVM_SUBGID_COUNT
-	# A shell of its own, which has none of this one's variables; the script comes by a pipe, where ps can't see it.
-	# shellcheck disable=SC2016 # for the inner shell
-	bash -Eeuo pipefail -c 'eval "exec 6<&-; $(</dev/fd/6)"' "$setup_name" 6<<<"$setup_body"
-	printf '%s %s %q\n' "$setup_hash" "$setup_run" "$setup_id" >"$stamp.new"
+	# A shell of its own, which has none of this one's variables; the script comes by a pipe, where ps can't see it. The
+	# secrets are in the environment of that shell alone.
+	(
+		export DVM_NAME DVM_VM DVM_LIMA_NAME DVM_USER DVM_CODE_DIR DVM_PORTS DVM_SUBUID_COUNT DVM_SUBGID_COUNT
+		set -- "$setup_name" "$setup_body"
+		eval "$setup_secrets"
+		# shellcheck disable=SC2016 # for the inner shell
+		exec bash -Eeuo pipefail -c 'eval "exec 6<&-; $(</dev/fd/6)"' "$1" 6<<<"$2"
+	)
+	printf '%s %q\n' "$setup_hash" "$setup_id" >"$stamp.new"
 	mv -f -- "$stamp.new" "$stamp"
 }

@@ -2,9 +2,6 @@ package steps
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -19,7 +16,10 @@ import (
 	"dvm/scripts"
 )
 
-const lockWithin = 60 * time.Second // for the guest work of a sync that was cut off to end
+const (
+	lockWithin = 60 * time.Second // for the guest work of a sync that was cut off to end
+	turnWithin = 10 * time.Minute // for another program's package transaction to end
+)
 
 // variable is a shell variable for a guest script.
 type variable struct{ name, value string }
@@ -28,8 +28,11 @@ type variable struct{ name, value string }
 type guestStep struct {
 	name   string
 	script string
-	root   bool // apply runs as root
-	setup  bool // it runs a setup script, whose output has a log of its own
+	root   bool   // apply runs as root
+	setup  bool   // it runs a setup script, whose output has a log of its own
+	file   bool   // the setup script is a file of the host, for its owner to mend
+	force  bool   // apply runs also where the check finds nothing to do
+	turn   string // a script that tells what apply has to wait for, or empty
 	values []variable
 }
 
@@ -50,17 +53,12 @@ func guestSteps(vm config.VM) []guestStep {
 		{name: "code", script: scripts.Code, root: true},
 		{name: "subids", script: scripts.SubIDs, root: true},
 	}
-	run := rand.Text()
+	if len(vm.Packages) > 0 {
+		list = append(list, guestStep{name: "packages", script: scripts.Packages, root: true, turn: scripts.Transaction,
+			values: []variable{{"DVM_PACKAGES", strings.Join(vm.Packages, " ")}}})
+	}
 	for _, script := range vm.Setup {
-		list = append(list, guestStep{name: "setup " + script.Name, script: scripts.Setup, setup: true, values: []variable{
-			{"setup_name", script.Name},
-			{"setup_id", script.ID},
-			{"setup_stamp", hash(script.ID)},
-			{"setup_hash", hash(append([]string{script.ID, script.Body}, flat(shared(vm))...)...)},
-			{"setup_force", zeroOrOne(vm.Force)},
-			{"setup_run", run},
-			{"setup_body", script.Body},
-		}})
+		list = append(list, setupStep(vm, script))
 	}
 	return list
 }
@@ -87,11 +85,14 @@ func (g *guest) program() string {
 	assign("session_mode", "apply")
 	assign("session_boot_wait", strconv.Itoa(int(bootWithin.Seconds())))
 	assign("session_lock_wait", strconv.Itoa(int(lockWithin.Seconds())))
+	assign("session_turn_wait", strconv.Itoa(int(turnWithin.Seconds())))
 	assign("session_values", assignments(shared(g.vm)))
 	for i, step := range g.steps {
 		index := "[" + strconv.Itoa(i) + "]"
 		assign("step_name"+index, step.name)
 		assign("step_root"+index, zeroOrOne(step.root))
+		assign("step_force"+index, zeroOrOne(step.force))
+		assign("step_turn"+index, step.turn)
 		assign("step_values"+index, assignments(step.values))
 		assign("step_script"+index, step.script)
 	}
@@ -150,6 +151,8 @@ func (e *markerEvents) report(m lima.Marker) {
 		event.State, event.Why, event.Took = engine.Waiting, "for the guest to boot", 0
 	case "locked":
 		event.State, event.Why, event.Took = engine.Waiting, "for the guest work of an earlier sync to end", 0
+	case "waits":
+		event.State, event.Took = engine.Waiting, 0
 	case "begin":
 		e.begin = time.Now()
 		event.State, event.Took = engine.Started, 0
@@ -191,7 +194,7 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 		why = fmt.Sprintf("exit status %d", m.Status)
 	}
 	again := "dvm " + e.vm.Name
-	if step.setup {
+	if step.file {
 		again = fmt.Sprintf("mend %s, then: %s; it goes on with this step", strings.TrimPrefix(step.name, "setup "), again)
 	}
 	return engine.Advise(&StepError{Step: step.name, Status: m.Status, Why: why, Setup: step.setup}, "%s", again)
@@ -212,21 +215,4 @@ func zeroOrOne(b bool) string {
 		return "1"
 	}
 	return "0"
-}
-
-func flat(values []variable) []string {
-	var words []string
-	for _, v := range values {
-		words = append(words, v.name, v.value)
-	}
-	return words
-}
-
-// hash tells lists of words apart, also where their concatenation is the same.
-func hash(words ...string) string {
-	sum := sha256.New()
-	for _, word := range words {
-		_, _ = fmt.Fprintf(sum, "%d:%s", len(word), word)
-	}
-	return hex.EncodeToString(sum.Sum(nil))[:32]
 }

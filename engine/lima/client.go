@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +31,7 @@ type Client struct {
 	Command  []string  // the program and the arguments that come before dvm's
 	Home     string    // LIMA_HOME, absolute
 	LogLevel string    // limactl's --log-level
+	Withheld []string  // names of variables that limactl must not inherit: secrets
 	Log      io.Writer // gets the calls and what limactl says on stderr, a whole line a Write
 }
 
@@ -96,14 +98,17 @@ func (c *Client) command(args []string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// environment is dvm's own without what would change what limactl runs (SSH) or prints (_LIMA_OUTPUT_IS_TTY).
+// environment is dvm's own without what would change what limactl runs (SSH) or prints (_LIMA_OUTPUT_IS_TTY), and without
+// secrets: the host agent keeps its environment for as long as the VM runs.
 func (c *Client) environment() []string {
 	var env []string
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		switch name {
 		case "SSH", "_LIMA_OUTPUT_IS_TTY", "LIMA_HOME":
-		default:
+			continue
+		}
+		if !slices.Contains(c.Withheld, name) {
 			env = append(env, pair)
 		}
 	}

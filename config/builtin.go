@@ -1,0 +1,93 @@
+package config
+
+import (
+	"net/url"
+	"reflect"
+	"strings"
+	"unicode"
+
+	"dvm/scripts"
+)
+
+// BuiltIn gives the setup script that dvm brings under that name. The error names the nearest one.
+func BuiltIn(name string) (scripts.BuiltIn, error) {
+	script, found := scripts.FindBuiltIn(name)
+	if !found {
+		return script, Problems{{Where: "scripts", Err: wants("the name of a built-in setup script"+nearBuiltIn(name), name)}}
+	}
+	return script, nil
+}
+
+func builtInScript(item string) (Script, error) {
+	script, found := scripts.FindBuiltIn(item)
+	if !found {
+		return Script{}, wants("names of built-in setup scripts"+nearBuiltIn(item)+" or host paths, such as ./"+item, item)
+	}
+	return Script{Name: item, ID: item, Body: script.Text, BuiltIn: &script}, nil
+}
+
+// nearBuiltIn says what a wrong name may stand for.
+func nearBuiltIn(name string) string {
+	var names []string
+	for _, script := range scripts.BuiltIns() {
+		names = append(names, script.Name)
+	}
+	meant := near(strings.ToLower(name), names, allowedInScript)
+	if len(meant) == 0 {
+		return " (dvm scripts lists them)"
+	}
+	return " (did you mean " + strings.Join(meant, " or ") + "?)"
+}
+
+// allowedInScript is more than elsewhere: nothing else can be meant by a name that is no script's.
+func allowedInScript(name string) int { return max(len(name)/2, 1) }
+
+// ofScripts are the variables that built-in setup scripts read, in the form that they take.
+func (v *Variables) ofScripts() map[string]string {
+	values := map[string]string{}
+	v.each(func(name string, f field, tag reflect.StructTag) {
+		if tag.Get("script") != "" {
+			values[name] = f.text()
+		}
+	})
+	return values
+}
+
+// Line is one line of text.
+type Line string
+
+// UnmarshalText refuses control characters, which the files that the text is for could read as the line's end.
+func (l *Line) UnmarshalText(text []byte) error {
+	if strings.ContainsFunc(string(text), unicode.IsControl) {
+		return wants("one line of text", string(text))
+	}
+	*l = Line(text)
+	return nil
+}
+
+// GitURL is where a git repository can be cloned from by anybody.
+type GitURL string
+
+// UnmarshalText accepts an https URL. One with a password in it would be seen by all in the guest's list of processes.
+func (g *GitURL) UnmarshalText(text []byte) error {
+	parsed, err := url.Parse(string(text))
+	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || strings.ContainsFunc(string(text), unicode.IsSpace) {
+		return wants("the https URL of a git repository, such as https://github.com/you/dotfiles", string(text))
+	}
+	if parsed.User != nil {
+		bad := mismatch{wants: "an https URL without a user's name or password in it"}
+		return bad.withoutValue()
+	}
+	*g = GitURL(text)
+	return nil
+}
+
+// Shell is a login shell.
+type Shell string
+
+// UnmarshalText accepts the shells that the setup script zsh knows.
+func (s *Shell) UnmarshalText(text []byte) error {
+	value, err := choice(text, "zsh", "bash")
+	*s = Shell(value)
+	return err
+}

@@ -1,0 +1,63 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Secret is a variable of the host that setup scripts get by DVM_PASS. However it is printed, its value is not.
+type Secret struct {
+	Name  string
+	value string
+}
+
+// Value is for the guest alone.
+func (s Secret) Value() string { return s.value }
+
+func (s Secret) String() string { return s.Name + "=" + secretMask }
+
+// GoString is what %#v prints.
+func (s Secret) GoString() string { return s.String() }
+
+func readSecrets(names []string) (secrets []Secret, err error) {
+	var problems []error
+	for _, name := range names {
+		value := os.Getenv(name)
+		switch {
+		case reserved(name):
+			problems = append(problems, wants("names of variables that mean nothing to dvm, the shell or the loader", name))
+		case value == "":
+			problems = append(problems, wants("names of variables that are set", name))
+		default:
+			secrets = append(secrets, Secret{Name: name, value: value})
+		}
+	}
+	return secrets, errors.Join(problems...)
+}
+
+// withheld leaves out of the names what limactl can't do without, and what readSecrets refuses anyway.
+func withheld(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), reserved)
+}
+
+// reserved tells whether a variable would change what a setup script finds by dvm's promise, or how its shell works.
+func reserved(name string) bool {
+	base, _, _ := strings.Cut(name, "__")
+	if _, known := tags()[base]; known {
+		return true
+	}
+	for _, prefix := range []string{"BASH", "LD_", "LC_", "LIMA_", "SUDO_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return slices.Contains([]string{
+		"DVM_VM", "DVM_LIMA_NAME", "DVM_CODE_DIR",
+		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "OLDPWD", "SHLVL", "TERM", "LANG", "LANGUAGE", "TMPDIR", "_",
+		"ENV", "IFS", "CDPATH", "GLOBIGNORE", "POSIXLY_CORRECT", "PROMPT_COMMAND", "PS4", "SHELLOPTS", "EXECIGNORE",
+		"UID", "EUID", "PPID", "GROUPS", "RANDOM", "SRANDOM", "SECONDS", "LINENO", "FUNCNAME", "PIPESTATUS", "DIRSTACK",
+		"HISTCMD", "EPOCHSECONDS", "EPOCHREALTIME", "OPTARG", "OPTERR", "OPTIND", "REPLY",
+	}, name)
+}

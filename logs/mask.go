@@ -1,0 +1,155 @@
+package logs
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	masked = "********"
+	// A shorter secret is not looked for: hiding every "on" would hide what the logs are for.
+	leastSecret = 4
+	// A line of a secret with several lines is looked for by itself from this length on.
+	leastLine = 8
+	// maxGap is how many line breaks and tabs in a row may interrupt a secret.
+	maxGap = 8
+)
+
+// Mask hides secrets in text from outside. Line breaks and tabs within a secret don't count, so that one is found also
+// where it was wrapped, and one with several lines whatever became of its line breaks. What was encoded is not found.
+//
+// A nil Mask hides nothing.
+type Mask struct {
+	secrets []string  // without line breaks and tabs
+	begins  [256]bool // a secret begins with this byte
+}
+
+// NewMask makes a mask for the values of secrets; those that are not Maskable it passes over.
+func NewMask(values []string) *Mask {
+	m := &Mask{}
+	for _, value := range values {
+		whole, lines := flatten(value)
+		m.add(whole, leastSecret)
+		for _, line := range lines {
+			m.add(line, leastLine)
+		}
+	}
+	return m
+}
+
+// Maskable tells whether a secret is long enough to be hidden.
+func Maskable(value string) bool {
+	whole, _ := flatten(value)
+	return len(whole) >= leastSecret
+}
+
+// flatten gives a secret and each of its lines in the form that the text they are looked for in has: cleaned, with
+// neither line breaks nor tabs.
+func flatten(value string) (whole string, lines []string) {
+	for line := range strings.SplitSeq(value, "\n") {
+		lines = append(lines, strings.ReplaceAll(Clean(line), "\t", ""))
+	}
+	return strings.TrimSpace(strings.Join(lines, "")), lines
+}
+
+func (m *Mask) add(secret string, least int) {
+	secret = strings.TrimSpace(secret)
+	if len(secret) >= least && !slices.Contains(m.secrets, secret) {
+		m.secrets = append(m.secrets, secret)
+		m.begins[secret[0]] = true
+	}
+}
+
+// Text hides what is in one piece of text.
+func (m *Mask) Text(text string) string {
+	if m == nil || len(m.secrets) == 0 {
+		return text
+	}
+	clear, _ := m.scan(text, true)
+	return clear
+}
+
+// scan gives the text without secrets, and the rest of it that may be a secret's beginning. Where the text is at its end,
+// so long a beginning is hidden too, and there is no rest.
+func (m *Mask) scan(text string, ends bool) (clear, rest string) {
+	var out strings.Builder
+	for i := 0; i < len(text); {
+		if !m.begins[text[i]] {
+			out.WriteByte(text[i])
+			i++
+			continue
+		}
+		length, begun := m.match(text[i:])
+		switch {
+		case begun > 0 && !ends:
+			return out.String(), text[i:]
+		case length > 0:
+			out.WriteString(masked)
+			i += length
+		case begun >= leastSecret:
+			out.WriteString(masked)
+			return out.String(), ""
+		default:
+			out.WriteByte(text[i])
+			i++
+		}
+	}
+	return out.String(), ""
+}
+
+// match gives the length of the longest secret that the text begins with, and how many bytes of a secret the text ends
+// in the midst of.
+func (m *Mask) match(text string) (length, begun int) {
+	for _, secret := range m.secrets {
+		at, gap, found := 0, 0, 0
+		for at < len(text) && found < len(secret) {
+			if text[at] == secret[found] {
+				found++
+				gap = 0
+			} else if gap++; gap > maxGap || !strings.ContainsRune("\n\r\t", rune(text[at])) {
+				break
+			}
+			at++
+		}
+		switch {
+		case found == len(secret):
+			length = max(length, at)
+		case at == len(text):
+			begun = max(begun, found)
+		}
+	}
+	return length, begun
+}
+
+// maskedLines hides what is in a stream of lines. It holds back what may be the beginning of a secret.
+type maskedLines struct {
+	mask *Mask
+	held string
+	line string // begun, and without secrets
+}
+
+// add gives the lines that can be shown once this one has come.
+func (l *maskedLines) add(line string) []string {
+	if l.mask == nil || len(l.mask.secrets) == 0 {
+		return []string{line}
+	}
+	var clear string
+	clear, l.held = l.mask.scan(l.held+line+"\n", false)
+	return l.cut(clear)
+}
+
+// flush gives the lines that were held back, when no more is to come.
+func (l *maskedLines) flush() []string {
+	if l.held == "" && l.line == "" {
+		return nil
+	}
+	clear := strings.TrimSuffix(l.mask.Text(l.held), "\n") + "\n"
+	l.held = ""
+	return l.cut(clear)
+}
+
+func (l *maskedLines) cut(clear string) []string {
+	lines := strings.Split(l.line+clear, "\n")
+	l.line = lines[len(lines)-1]
+	return lines[:len(lines)-1]
+}

@@ -1,0 +1,89 @@
+package logs
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestMask(t *testing.T) {
+	const key = "-----BEGIN KEY-----\nQUJDREVGRw==\n\tc2hvcnQ\n-----END KEY-----\n"
+	for _, c := range []struct {
+		name   string
+		secret string
+		lines  []string
+		want   string
+	}{
+		{"within a line", "hunter2", []string{"a hunter2 b", "hunter2hunter2"}, "a ******** b|****************"},
+		{"nothing", "hunter2", []string{"a hunter b", ""}, "a hunter b|"},
+		{"no secret", "", []string{"a", "b"}, "a|b"},
+		{"over a line's end", "hunter2", []string{"a hun", "ter2 b", "c"}, "a ******** b|c"},
+		{"byte by byte", "hunter2", strings.Split("hunter2", ""), "********"},
+		{"no secret after all", "hunter2", []string{"a hun", "gry", "hunt", "x"}, "a hun|gry|hunt|x"},
+		{"cut off", "hunter2", []string{"a hunte"}, "a ********"},
+		{"a short beginning stays", "hunter2", []string{"a hun"}, "a hun"},
+		{"begins again in itself", "aab1", []string{"aaab1 aa"}, "a******** aa"},
+		{"several lines", key, strings.Split("x"+key, "\n"), "x********|"},
+		{"several lines, joined", key, []string{strings.ReplaceAll(key, "\n", "\t")}, "********\t"},
+		{"one of several lines", key, []string{"grep: QUJDREVGRw==", "c2hvcnQ"}, "grep: ********|c2hvcnQ"},
+		{"a line break at its end", "hunter2\n", []string{"hunter2"}, "********"},
+		{"too short", "on", []string{"on and on"}, "on and on"},
+		{"spaces count", "a b c", []string{"abc", "a b c"}, "abc|********"},
+		{"too far apart", "hunter2", slices.Concat([]string{"hun"}, make([]string, 9), []string{"ter2"}), "hun" + strings.Repeat("|", 10) + "ter2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lines := maskedLines{mask: NewMask([]string{c.secret})}
+			var got []string
+			for _, line := range c.lines {
+				got = append(got, lines.add(line)...)
+			}
+			got = append(got, lines.flush()...)
+			if text := strings.Join(got, "|"); text != c.want {
+				t.Errorf("%q becomes %q, want %q", c.lines, text, c.want)
+			}
+		})
+	}
+}
+
+func TestMaskTakesTheLongest(t *testing.T) {
+	mask := NewMask([]string{"pass", "password", "word1"})
+	for text, want := range map[string]string{
+		"password":  "********",
+		"passwords": "********s",
+		"passwor":   "********wor",
+		"passport":  "********port",
+		"password1": "********1",
+		"a word1":   "a ********",
+	} {
+		if got := mask.Text(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+	if got := (*Mask)(nil).Text("password"); got != "password" {
+		t.Errorf("without a mask it becomes %q", got)
+	}
+}
+
+// FuzzMask: however a secret is cut into pieces, no line shows it, and text without it comes out as it went in.
+func FuzzMask(f *testing.F) {
+	f.Add("before ", "hunter2", " after", uint(3))
+	f.Add("hunhunter", "hunter2\nsecond line\n", "ter2", uint(1))
+	f.Fuzz(func(t *testing.T, before, secret, after string, size uint) {
+		if !Maskable(secret) || size == 0 || len(secret) > 1000 || len(before)+len(after) > 10000 {
+			t.Skip()
+		}
+		mask := NewMask([]string{secret})
+		whole, _ := flatten(secret)
+		text := Clean(before) + whole + Clean(after)
+		lines := maskedLines{mask: mask}
+		var got []string
+		for piece := range slices.Chunk([]byte(text), int(min(size, 1000))) {
+			got = append(got, lines.add(string(piece))...)
+		}
+		got = append(got, lines.flush()...)
+		// What the mask itself makes of its neighbours is no secret.
+		if shown := strings.ReplaceAll(strings.Join(got, ""), masked, "\x00"); strings.Contains(shown, whole) {
+			t.Errorf("%q in pieces of %d is shown as %q", text, size, got)
+		}
+	})
+}

@@ -1,0 +1,95 @@
+package scripts
+
+import (
+	"embed"
+	"path"
+	"strings"
+)
+
+//go:embed builtin/*.sh
+var builtIn embed.FS
+
+// BuiltIn is a setup script that comes with dvm, and is selected by its name. It defines check and apply as the steps'
+// own scripts do, and both run as Lima's account. Its header is
+//
+//	#!/usr/bin/env bash
+//	# Meaning, in one line.
+//	#
+//	# Variables: DVM_A, DVM_B
+//	# Secrets: TOKEN
+//
+// with none where there are none.
+type BuiltIn struct {
+	Name      string   `json:"name"`
+	Meaning   string   `json:"meaning"`
+	Variables []string `json:"variables"` // of dvm that it reads, beside those which every step has
+	Secrets   []string `json:"secrets"`   // variables that it takes by DVM_PASS alone
+	Text      string   `json:"-"`
+}
+
+// BuiltIns lists them by name.
+func BuiltIns() []BuiltIn {
+	entries, err := builtIn.ReadDir("builtin")
+	if err != nil {
+		panic(err) // the directory is part of the program
+	}
+	list := make([]BuiltIn, len(entries))
+	for i, entry := range entries {
+		text, err := builtIn.ReadFile(path.Join("builtin", entry.Name()))
+		if err != nil {
+			panic(err)
+		}
+		list[i] = readHeader(strings.TrimSuffix(entry.Name(), ".sh"), string(text))
+	}
+	return list
+}
+
+// FindBuiltIn gives the one of that name.
+func FindBuiltIn(name string) (BuiltIn, bool) {
+	for _, script := range BuiltIns() {
+		if script.Name == name {
+			return script, true
+		}
+	}
+	return BuiltIn{}, false
+}
+
+func readHeader(name, text string) BuiltIn {
+	script := BuiltIn{Name: name, Text: text}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		comment, found := strings.CutPrefix(line, "#")
+		if !found {
+			break
+		}
+		comment = strings.TrimSpace(comment)
+		if names, found := strings.CutPrefix(comment, "Variables: "); found {
+			script.Variables = readNames(names)
+		} else if names, found := strings.CutPrefix(comment, "Secrets: "); found {
+			script.Secrets = readNames(names)
+		} else if script.Meaning == "" && !strings.HasPrefix(comment, "!") {
+			script.Meaning = strings.TrimSuffix(comment, ".")
+		}
+	}
+	return script
+}
+
+func readNames(list string) []string {
+	if list == "none" {
+		return []string{}
+	}
+	return strings.Split(list, ", ")
+}
+
+// Rows is the list as a table, with a header.
+func Rows() [][]string {
+	rows := [][]string{{"SCRIPT", "VARIABLES", "MEANING"}}
+	for _, script := range BuiltIns() {
+		takes := script.Variables
+		for _, secret := range script.Secrets {
+			takes = append(takes, secret+" (by DVM_PASS)")
+		}
+		rows = append(rows, []string{script.Name, strings.Join(takes, " "), script.Meaning})
+	}
+	return rows
+}

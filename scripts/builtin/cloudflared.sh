@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# a Cloudflare tunnel as a service, from Cloudflare's repository
+#
+# Variables: none
+# Secrets: TUNNEL_TOKEN
+#
+# The token comes from DVM_PASS. The service needs it at every boot, so systemd keeps it in the guest, encrypted with a key
+# that only the guest's root can read, and hands it to the service alone. DVM_FORCE=1 puts another token in its place.
+set -Eeuo pipefail
+
+readonly packages=(cloudflared)
+readonly unit=/etc/systemd/system/dvm-cloudflared.service
+readonly credentials=/etc/credstore.encrypted
+
+check() {
+	if installed && [[ -e $unit ]] && systemctl is-active --quiet dvm-cloudflared.service; then
+		echo "the tunnel's service runs"
+		return
+	elif [[ -z ${TUNNEL_TOKEN-} ]]; then
+		printf '%s\n' "cloudflared wants the tunnel's token in TUNNEL_TOKEN" "TUNNEL_TOKEN=… DVM_PASS=TUNNEL_TOKEN dvm $DVM_VM"
+		exit 2
+	fi
+	echo "no tunnel's service runs"
+	exit 1
+}
+
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
+
+apply() {
+	if [[ -z ${TUNNEL_TOKEN-} ]]; then
+		echo "TUNNEL_TOKEN is not in DVM_PASS" >&2
+		return 1
+	fi
+	sudo -n install -m 0644 /dev/stdin /etc/yum.repos.d/cloudflared.repo <<'REPO'
+[cloudflared-stable]
+name=cloudflared-stable
+baseurl=https://pkg.cloudflare.com/cloudflared/rpm
+enabled=1
+gpgcheck=1
+gpgkey=https://pkg.cloudflare.com/cloudflare-main.gpg
+REPO
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
+	sudo -n install -d -m 0700 -- "$credentials"
+	printf '%s' "$TUNNEL_TOKEN" | sudo -n systemd-creds encrypt --name=tunnel-token - "$credentials/dvm-cloudflared"
+	sudo -n install -m 0644 /dev/stdin "$unit" <<UNIT
+[Unit]
+Description=Cloudflare tunnel
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+DynamicUser=yes
+LoadCredentialEncrypted=tunnel-token:$credentials/dvm-cloudflared
+ExecStart=/usr/bin/cloudflared --no-autoupdate tunnel run --token-file %d/tunnel-token
+Restart=on-failure
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+	sudo -n systemctl daemon-reload
+	sudo -n systemctl enable dvm-cloudflared.service
+	sudo -n systemctl restart dvm-cloudflared.service
+}

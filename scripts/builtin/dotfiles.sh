@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# DVM_USER's dotfiles: DVM_DOTFILES cloned to ~/.dotfiles, and its install script run where DVM_DOTFILES_INSTALL is 1
+#
+# Variables: DVM_DOTFILES, DVM_DOTFILES_INSTALL
+# Secrets: none
+#
+# DVM_DOTFILES is a git repository's https URL that needs no password. The install script is the first of these that can be
+# executed: install.sh install bootstrap.sh bootstrap script/bootstrap setup.sh setup script/setup. It runs once, as
+# DVM_USER, in ~/.dotfiles. DVM_FORCE=1 pulls, and runs it again.
+#
+# What was done is remembered where all can read it: nobody else need be able to look into the clone.
+set -Eeuo pipefail
+
+readonly clone=/home/$DVM_USER/.dotfiles
+readonly memory=/var/lib/dvm/dotfiles/$DVM_USER
+
+check() {
+	local url="" installed=""
+	if [[ -z $DVM_DOTFILES ]]; then
+		echo "dotfiles wants DVM_DOTFILES, the https URL of a git repository"
+		exit 2
+	fi
+	if [[ -r $memory ]]; then
+		read -r url installed <"$memory" || true
+	fi
+	if [[ ! -d $clone || $url != "$DVM_DOTFILES" ]]; then
+		echo "$DVM_DOTFILES is not in $clone"
+		exit 1
+	elif [[ $DVM_DOTFILES_INSTALL == 1 && $installed != installed ]]; then
+		echo "its install script has not run to its end"
+		exit 1
+	fi
+	echo "$url${installed:+, $installed}"
+}
+
+apply() {
+	local installed=""
+	command -v git >/dev/null || sudo -n dnf5 -y install --setopt=install_weak_deps=False git
+	# The memory goes first, so that work which was cut off is begun again.
+	sudo -n rm -f -- "$memory"
+	# shellcheck disable=SC2016 # for the inner shell
+	sudo -n -H -u "$DVM_USER" GIT_TERMINAL_PROMPT=0 bash -c '
+		set -Eeuo pipefail
+		if [[ ! -e $1 ]]; then
+			# Under another name until it is whole.
+			rm -rf "$1.new"
+			git clone --recurse-submodules -- "$2" "$1.new"
+			mv "$1.new" "$1"
+		fi
+		cd "$1"
+		origin=$(git config --get remote.origin.url) || true
+		if [[ $origin != "$2" ]]; then
+			echo "$1 is in the way: it is a clone of ${origin:-nothing}, not of $2" >&2
+			exit 1
+		fi
+		git pull --ff-only
+		[[ $3 == 1 ]] || exit 0
+		for script in install.sh install bootstrap.sh bootstrap script/bootstrap setup.sh setup script/setup; do
+			if [[ -f $script && -x $script ]]; then
+				echo "run $script"
+				exec "./$script"
+			fi
+		done
+		echo "$2 has no install script that can be executed: install.sh, bootstrap.sh, setup.sh or one like them" >&2
+		exit 1' dotfiles "$clone" "$DVM_DOTFILES" "$DVM_DOTFILES_INSTALL"
+	if [[ $DVM_DOTFILES_INSTALL == 1 ]]; then
+		installed=installed
+	fi
+	sudo -n install -D -m 0644 /dev/stdin "$memory" <<<"$DVM_DOTFILES $installed"
+}

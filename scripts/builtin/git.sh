@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# git, with the name and address that commits carry
+#
+# Variables: DVM_GIT_NAME, DVM_GIT_EMAIL
+# Secrets: none
+#
+# Both are set for the whole system, in /etc/gitconfig: a ~/.gitconfig of DVM_USER's own comes first, and is not written to.
+# One that is unset is left alone.
+set -Eeuo pipefail
+
+readonly packages=(git)
+
+check() {
+	local problems=()
+	installed || problems+=("git is not installed")
+	is_set user.name "$DVM_GIT_NAME" || problems+=("user.name is not $DVM_GIT_NAME")
+	is_set user.email "$DVM_GIT_EMAIL" || problems+=("user.email is not $DVM_GIT_EMAIL")
+	if ((${#problems[@]} > 0)); then
+		local IFS=';'
+		echo "${problems[*]}"
+		exit 1
+	fi
+	echo "git${DVM_GIT_NAME:+, as $DVM_GIT_NAME}${DVM_GIT_EMAIL:+ <$DVM_GIT_EMAIL>}"
+}
+
+installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
+
+is_set() { [[ -z $2 || $(git config --system --get "$1" 2>/dev/null) == "$2" ]]; }
+
+apply() {
+	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
+	if [[ -n $DVM_GIT_NAME ]]; then
+		sudo -n git config --system user.name "$DVM_GIT_NAME"
+	fi
+	if [[ -n $DVM_GIT_EMAIL ]]; then
+		sudo -n git config --system user.email "$DVM_GIT_EMAIL"
+	fi
+}

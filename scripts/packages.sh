@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The packages that DVM_PACKAGES names are installed.
+#
+# Inputs: DVM_PACKAGES, names separated by spaces, none of which begins with a hyphen. apply runs as root.
+#
+# A check is one query of the rpm database, and needs no network.
+set -Eeuo pipefail
+
+check() {
+	local names name missing=()
+	read -ra names <<<"$DVM_PACKAGES"
+	if ! provided "${names[@]}"; then
+		for name in "${names[@]}"; do
+			provided "$name" || missing+=("$name")
+		done
+		echo "not installed: ${missing[*]}"
+		exit 1
+	fi
+	echo "${#names[@]} installed"
+}
+
+provided() { rpm -q --whatprovides "$@" >/dev/null 2>&1; }
+
+apply() {
+	local names
+	read -ra names <<<"$DVM_PACKAGES"
+	# No -- before the names: dnf5 takes it for a name.
+	dnf5 -y install --setopt=install_weak_deps=False "${names[@]}"
+}

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Stands in a guest for the Fedora programs that built-in setup scripts run: enough of each to tell right use from wrong.
+#
+# It is installed under the name of each. What it knows is in /var/lib/stub: packages (installed, one a line), calls
+# (USER: NAME ARGS), up (services that run, one a line), hang (a pattern of NAME ARGS at which it hangs), and hung.
+set -Eeuo pipefail
+
+readonly state=/var/lib/stub
+readonly name=${0##*/}
+call="$name $*"
+
+has() { [[ -e $state/$1 ]] && grep -qxF -- "$2" "$state/$1"; }
+
+fail() {
+	echo "$name: $1" >&2
+	exit "${2:-1}"
+}
+
+user_only() {
+	((EUID != 0)) || fail "run as root"
+	[[ -n ${XDG_RUNTIME_DIR-} ]] || fail "no XDG_RUNTIME_DIR"
+	grep -q "^$(id -un):" /etc/subuid || fail "no subordinate ids"
+}
+
+up() { has up "$1" || echo "$1" >>"$state/up"; }
+
+dnf5() {
+	[[ "$1 $2 $3" == "-y install --setopt=install_weak_deps=False" ]] || fail "unexpected arguments: $*"
+	shift 3
+	((EUID == 0)) || fail "run as $(id -un)"
+	local package missing=()
+	for package; do
+		case $package in
+		-*) fail "Unknown argument \"$package\" for command \"install\"" 2 ;;
+		nosuch*)
+			printf '%s\n' "Failed to resolve the transaction:" "No match for argument: $package" >&2
+			exit 1
+			;;
+		docker-*) signed docker-ce https://download.docker.com/linux/fedora/gpg ;;
+		tailscale) signed tailscale https://pkgs.tailscale.com/stable/fedora/repo.gpg ;;
+		cloudflared) signed cloudflared https://pkg.cloudflare.com/cloudflare-main.gpg ;;
+		esac
+		has packages "$package" || missing+=("$package")
+	done
+	mkdir -p /run/dnf
+	exec 9>>/run/dnf/rpmtransaction.lock
+	flock -n 9 || fail "Failed to obtain rpm transaction lock. Another transaction is in progress."
+	if ((${#missing[@]} == 0)); then
+		echo "Nothing to do."
+		return
+	fi
+	for package in "${missing[@]}"; do
+		echo "Installing: $package"
+		case $package in
+		podman) static catatonit /usr/libexec/catatonit/catatonit ;;
+		docker-ce) static docker-init /usr/libexec/docker/docker-init ;;
+		zsh) ln -sf /bin/bash /usr/bin/zsh ;;
+		esac
+	done
+	printf '%s\n' "${missing[@]}" >>"$state/packages"
+}
+
+signed() {
+	local repo=/etc/yum.repos.d/$1.repo
+	if ! grep -qxF "gpgkey=$2" "$repo" || ! grep -qx 'gpgcheck=1' "$repo"; then
+		fail "$repo does not check signatures"
+	fi
+}
+
+static() { install -D /bin/true "$2"; }
+
+rpm() {
+	local package absent=0
+	case $1 in
+	-ql)
+		case $2 in
+		catatonit) printf '%s\n' /usr/libexec/catatonit /usr/libexec/catatonit/catatonit /usr/share/doc/catatonit ;;
+		docker-ce) printf '%s\n' /usr/bin/dockerd /usr/libexec/docker/docker-init ;;
+		esac
+		;;
+	-q)
+		[[ $2 == --whatprovides ]] || fail "unexpected arguments: $*"
+		shift 2
+		for package; do
+			if has packages "$package"; then
+				echo "$package-1-1.fc44.x86_64"
+			else
+				echo "no package provides $package"
+				absent=$((absent + 1))
+			fi
+		done
+		exit "$absent"
+		;;
+	esac
+}
+
+engine() {
+	user_only
+	case $* in
+	*" import - "*) tar -t >/dev/null ;;
+	*" run --rm --network none "*) echo "a container ran" ;;
+	*" rmi "*) ;;
+	*) fail "unexpected arguments: $*" ;;
+	esac
+}
+
+podman() {
+	if [[ $* != "system migrate" ]]; then
+		has up "$(id -un) podman.socket" || fail "no socket"
+		engine "$@"
+	fi
+}
+
+docker() {
+	has up "$(id -un) docker.service" || fail "no socket"
+	engine "$@"
+}
+
+systemctl() {
+	case $* in
+	"is-active --quiet "*) has up "$3" ;;
+	"--user enable --now podman.socket") up "$(id -un) podman.socket" ;;
+	"--user restart docker.service") up "$(id -un) docker.service" ;;
+	"start "* | "restart "*) up "$2" ;;
+	"enable --now "*) up "$3" ;;
+	"daemon-reload" | *"enable "*) ;;
+	*) fail "unexpected arguments: $*" ;;
+	esac
+	if [[ $* == *--user* ]]; then
+		user_only
+		has up "user@$EUID.service" || fail "no user's manager to connect to"
+		[[ -e /var/lib/systemd/linger/$(id -un) ]] || fail "no linger"
+	fi
+}
+
+loginctl() { install -D -m 0644 /dev/null "/var/lib/systemd/linger/$2"; }
+
+tailscale() {
+	case $1 in
+	status) has up tailnet ;;
+	up)
+		has up tailscaled.service || fail "tailscaled does not run"
+		[[ $* == *--auth-key=file:/dev/stdin* && $(</dev/stdin) == tskey-* ]] || fail "not a key"
+		up tailnet
+		;;
+	esac
+}
+
+systemd-creds() {
+	local token
+	token=$(</dev/stdin)
+	[[ -n $token ]] || fail "no token"
+	echo "encrypted" >"${*: -1}"
+}
+
+npm() {
+	((EUID != 0)) || fail "run as root"
+	[[ $1 == install && $4 == /home/*/.local && $7 == *@*@[0-9]* && $8 == *@*@[0-9]* ]] || fail "unexpected arguments: $*"
+	install -D /bin/true "$4/bin/claude"
+	install -D /bin/true "$4/bin/codex"
+}
+
+swapon() { ! has up systemd-zram-setup@zram0.service || echo /dev/zram0; }
+modprobe() { :; }
+dockerd-rootless-setuptool.sh() { user_only; }
+
+# Of these only the hanging is made up.
+git() { exec /usr/bin/git "$@"; }
+ssh-keygen() { exec /usr/bin/ssh-keygen "$@"; }
+usermod() { exec /usr/sbin/usermod "$@"; }
+
+echo "$(id -un): $call" >>"$state/calls"
+if [[ -s $state/hang && $call == $(<"$state/hang") ]]; then
+	echo "$call" >"$state/hung"
+	sleep 300
+fi
+"$name" "$@"
