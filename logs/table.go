@@ -14,7 +14,7 @@ import (
 const (
 	cellShare = 4  // a cell may fill one part in so many of a terminal before it goes on in the next line
 	leastCell = 20 // columns, however narrow the terminal
-	leastLast = 24 // columns for the last cell of a row
+	leastLast = 20 // columns for the last cell of a row
 	gap       = 2  // between columns
 )
 

@@ -29,9 +29,10 @@ b                           a colour and a line break
 `},
 		{10, `
 NAME  VALUE                 MEANING
-a     /a/path/that/is/long  some words that go on
-      er/than/its/share/of  until the terminal ends,
-      /it                   and beyond
+a     /a/path/that/is/long  some words that go
+      er/than/its/share/of  on until the
+      /it                   terminal ends, and
+                            beyond
 b                           a colour and a line
                             break
 `},
