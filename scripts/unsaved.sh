@@ -13,7 +13,7 @@ run_git() {
 	local repository=$1 owner
 	shift
 	owner=$(stat -c %U -- "$repository") || return
-	sudo -n -H -u "$owner" -- git -C "$repository" --no-optional-locks "$@" </dev/null
+	sudo -n -H -u "$owner" -- git -C "$repository" --no-optional-locks -c core.fsmonitor=false "$@" </dev/null
 }
 
 # lasting_remotes sets remotes to git's options for all remote branches that lie outside of the guest.
@@ -41,23 +41,32 @@ first() {
 	fi
 }
 
+# ask REPOSITORY WORD... sets found to what git says, or says why it can't, which counts as work like any other.
+ask() {
+	found=$(run_git "$@" 2>/dev/null) && return
+	say "$1" "git can't look: $(run_git "$@" 2>&1 >/dev/null | first)"
+	return 1
+}
+
+# report REPOSITORY WHAT says what was found, if anything was.
+report() { [[ -z $found ]] || say "$1" "$2: $(first <<<"$found")"; }
+
 look_into_repository() {
-	local found remotes count
-	if ! found=$(run_git "$1" status --porcelain=v1 2>&1); then
-		say "$1" "git can't look: $(first <<<"$found")"
-		return
-	fi
-	[[ -z $found ]] || say "$1" "not committed: $(first <<<"$found")"
-	found=$(run_git "$1" stash list)
-	[[ -z $found ]] || say "$1" "stashed: $(first <<<"$found")"
+	local found remotes
+	# The repository's configuration must not hide anything.
+	ask "$1" status --porcelain=v1 --untracked-files=normal --ignore-submodules=none || return
+	report "$1" 'not committed'
+	ask "$1" stash list || return
+	report "$1" 'stashed'
 	lasting_remotes "$1"
 	if ((${#remotes[@]} == 0)); then
-		count=$(run_git "$1" rev-list --count --all 2>/dev/null) || count=0
-		((count == 0)) || say "$1" "no remote outside of this VM; commits: $count"
+		ask "$1" rev-list --count --all || return
+		[[ $found == 0 ]] || say "$1" "no remote outside of this VM; commits: $found"
 		return
 	fi
-	found=$(run_git "$1" log --format='%h %s' --branches --tags HEAD --not "${remotes[@]}" -- 2>/dev/null)
-	[[ -z $found ]] || say "$1" "not pushed: $(first <<<"$found")"
+	# --all is HEAD too, where that is a commit: by its name, one on a branch without commits is an error.
+	ask "$1" log --format='%h %s' --exclude='refs/remotes/*' --exclude=refs/stash --all --not "${remotes[@]}" -- || return
+	report "$1" 'not pushed'
 }
 
 look_into() {
