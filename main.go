@@ -38,15 +38,22 @@ type interrupted struct{ signal syscall.Signal }
 
 func (i interrupted) Error() string { return "stopped by " + i.signal.String() }
 
+// oneWish is the time in which signals are one request to end: timeout(1) sends its own to the child, and then to the group.
+const oneWish = 200 * time.Millisecond
+
 // untilSignal gives a context that the first signal ends. The second finds the default behaviour, and ends dvm at once.
 func untilSignal() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		if received, ok := (<-signals).(syscall.Signal); ok {
-			signal.Stop(signals)
 			cancel(interrupted{received})
+			time.Sleep(oneWish)
+			signal.Stop(signals)
 		}
 	}()
 	return ctx, func() { signal.Stop(signals) }

@@ -122,6 +122,9 @@ func (c *Client) run(ctx context.Context, args []string) ([]byte, error) {
 
 // runWith is run with something on standard input.
 func (c *Client) runWith(ctx context.Context, args []string, stdin io.Reader) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	cmd, err := c.command(args)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,6 +25,9 @@ import (
 
 // maxQuoted bounds the command in bytes, as Lima hands it to ssh: the kernel takes 128 KiB for one argument.
 const maxQuoted = 96 << 10
+
+// maxNote is the length of the longest word behind a nonce that can be one of ours.
+const maxNote = len("hello")
 
 // Place is where a command runs in the guest: as whom, and in which directory, or in the home where there is none.
 type Place struct{ User, Dir string }
@@ -80,8 +84,10 @@ func (c *Client) Run(ctx context.Context, instance string, at Place, argv []stri
 	if err != nil {
 		return 0, err
 	}
-	// In dvm's own process group: a group in the background is stopped when it reads the terminal.
-	cmd.SysProcAttr = nil
+	if term.IsTerminal(int(stdio.In.Fd())) {
+		// In dvm's own process group: one in the background is stopped when it reads the terminal.
+		cmd.SysProcAttr = nil
+	}
 	run.cmd = cmd
 	return run.follow(ctx)
 }
@@ -126,6 +132,10 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 	go func() { ended <- g.cmd.Wait() }()
 	gone := make(chan struct{})
 	if !g.terminal {
+		// Or the first write to a stderr that nobody reads would end dvm, and leave the command running.
+		broken := make(chan os.Signal, 1)
+		signal.Notify(broken, syscall.SIGPIPE)
+		defer signal.Stop(broken)
 		go awaitReaderGone(g.stdio.Out, gone)
 	}
 	hello := trailer.hello
@@ -139,7 +149,14 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 			case <-trailer.done:
 			case <-time.After(fenceWithin):
 			}
-			return g.status(err, trailer)
+			status, err := g.status(err, trailer)
+			if ctx.Err() != nil && err != nil {
+				err = context.Cause(ctx)
+			}
+			if err != nil && !g.terminal && (ctx.Err() != nil || hello == nil) {
+				g.endInGuest(ctx, hello == nil) // the command outlives its connection
+			}
+			return status, err
 		case <-hello:
 			hello = nil
 			deadline.Stop()
@@ -147,14 +164,17 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 			if g.terminal {
 				continue // it says hello to the terminal alone
 			}
-			g.stop(ctx, ended)
+			g.stop(ctx, ended, false)
 			return 0, engine.Advise(fmt.Errorf("%s does not answer: the command did not begin within %s", g.instance, helloWithin),
 				"limactl shell --reconnect %s true, then the same again", g.instance)
 		case <-gone:
-			g.stop(ctx, ended)
+			g.stop(ctx, ended, hello == nil)
+			return 128 + int(syscall.SIGPIPE), nil
+		case <-trailer.unread:
+			g.stop(ctx, ended, hello == nil)
 			return 128 + int(syscall.SIGPIPE), nil
 		case <-ctx.Done():
-			g.stop(ctx, ended)
+			g.stop(ctx, ended, hello == nil)
 			return 0, context.Cause(ctx)
 		}
 	}
@@ -177,10 +197,12 @@ func (g *guestCommand) status(err error, trailer *trailer) (int, error) {
 }
 
 // stop ends the command in the guest, which would outlive its connection, and then the connection.
-func (g *guestCommand) stop(ctx context.Context, ended <-chan error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
-	defer cancel()
-	_ = g.client.endGroup(ctx, g.instance, g.nonce)
+func (g *guestCommand) stop(ctx context.Context, ended <-chan error, begun bool) {
+	g.endInGuest(ctx, begun)
+	if g.cmd.SysProcAttr != nil {
+		stopGroup(g.cmd, ended)
+		return
+	}
 	_ = g.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-ended:
@@ -189,10 +211,17 @@ func (g *guestCommand) stop(ctx context.Context, ended <-chan error) {
 	}
 }
 
-// endGroup ends the process group in the guest that has the nonce in its arguments.
-func (c *Client) endGroup(ctx context.Context, instance, nonce string) error {
-	_, err := c.runWith(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.EndGroup), strings.NewReader(nonce+"\n"))
-	return err
+// endInGuest ends the process group in the guest that has the nonce in its arguments. One that has not begun may still do so.
+func (g *guestCommand) endInGuest(ctx context.Context, begun bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
+	defer cancel()
+	input := g.nonce + "\n"
+	if !begun {
+		input += "may begin\n"
+	}
+	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.EndGroup)
+	// Where it fails, nothing can be reached that could be ended.
+	_, _ = g.client.runWith(ctx, args, strings.NewReader(input))
 }
 
 // awaitReaderGone closes gone once nobody can read what is written to a pipe any more.
@@ -211,19 +240,21 @@ func awaitReaderGone(out *os.File, gone chan<- struct{}) {
 	}
 }
 
-// trailer passes stderr on, byte for byte, and takes out `NONCE hello` and `NONCE STATUS` lines wherever they stand.
+// trailer passes stderr on, byte for byte, and takes out `NONCE hello` and `NONCE STATUS` lines wherever they stand. It goes
+// on where what it passes can't be written: the status is wanted all the same.
 type trailer struct {
 	w      io.Writer
 	nonce  []byte
 	held   []byte // might be the beginning of a line of ours
 	hello  chan struct{}
 	done   chan struct{} // closed once the status is known
+	unread chan struct{} // closed once nobody reads what is passed on
 	result int
 	passed bool
 }
 
 func newTrailer(w io.Writer, nonce string) *trailer {
-	return &trailer{w: w, nonce: []byte(nonce + " "), hello: make(chan struct{}), done: make(chan struct{})}
+	return &trailer{w: w, nonce: []byte(nonce + " "), hello: make(chan struct{}), done: make(chan struct{}), unread: make(chan struct{})}
 }
 
 func (t *trailer) Write(p []byte) (int, error) {
@@ -233,20 +264,23 @@ func (t *trailer) Write(p []byte) (int, error) {
 		start := bytes.Index(data, t.nonce)
 		if start < 0 {
 			keep := overlap(data, t.nonce)
-			err := t.pass(data[:len(data)-keep])
+			t.pass(data[:len(data)-keep])
 			t.held = bytes.Clone(data[len(data)-keep:])
-			return len(p), err
+			return len(p), nil
 		}
-		if err := t.pass(data[:start]); err != nil {
-			return 0, err
-		}
+		t.pass(data[:start])
 		word, rest, whole := bytes.Cut(data[start+len(t.nonce):], []byte("\n"))
-		if !whole {
+		switch {
+		case len(word) > maxNote:
+			t.pass(t.nonce)
+			data = data[start+len(t.nonce):]
+		case whole:
+			t.note(string(word))
+			data = rest
+		default:
 			t.held = bytes.Clone(data[start:])
 			return len(p), nil
 		}
-		t.note(string(word))
-		data = rest
 	}
 }
 
@@ -270,17 +304,18 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-func (t *trailer) pass(p []byte) error {
+func (t *trailer) pass(p []byte) {
 	if len(p) == 0 {
-		return nil
+		return
 	}
 	t.passed = true
-	_, err := t.w.Write(p)
-	return err
+	if _, err := t.w.Write(p); errors.Is(err, syscall.EPIPE) && !closed(t.unread) {
+		close(t.unread)
+	}
 }
 
 func (t *trailer) flush() {
-	_ = t.pass(t.held)
+	t.pass(t.held)
 	t.held = nil
 }
 
