@@ -35,6 +35,9 @@ func (v verb) ready(ctx context.Context, names []string) (*lima.Client, config.V
 	if err != nil {
 		return nil, config.VM{}, err
 	}
+	if cfg.DryRun {
+		return nil, config.VM{}, config.Problems{{Where: "DVM_DRY_RUN", Err: errors.New("wants 0 for work in a VM, which has no plan, got 1")}}
+	}
 	client, vm := newClient(cfg, io.Discard), cfg.VMs[0]
 	return client, vm, v.await(ctx, client, vm)
 }
@@ -49,6 +52,21 @@ func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) erro
 		showing.Observe(engine.Event{Step: "instance", State: engine.Started})
 		showing.Observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
 	})
+}
+
+// waiting says for whom or what a VM's turn waits.
+func (v verb) waiting(vm config.VM) func(why string) {
+	return func(why string) { v.term.Line("%s: waits %s", vm.Name, logs.Clean(why)) }
+}
+
+// would is the plan of a command that does one thing to each VM.
+func (v verb) would(do string, vms []config.VM) error {
+	for _, vm := range vms {
+		if _, err := fmt.Fprintf(v.stdout, "would %s %s\n", do, vm.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (v verb) load(how func([]string) (config.Config, error), names []string) (config.Config, error) {
@@ -211,7 +229,7 @@ func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
 
 // stop stops the VMs side by side. One that fails does not keep the others.
 func (v verb) stop(ctx context.Context) error {
-	cfg, err := v.load(config.LoadWork, v.args)
+	cfg, err := v.load(config.LoadStop, v.args)
 	if err != nil {
 		return err
 	}
@@ -225,12 +243,15 @@ func (v verb) stop(ctx context.Context) error {
 			cfg.VMs = append(cfg.VMs, config.VM{Name: row.VM, Instance: config.InstancePrefix + row.VM})
 		}
 	}
+	if cfg.DryRun {
+		return v.would("stop", cfg.VMs)
+	}
 	var mu gosync.Mutex
 	var failures []error
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
 	for _, vm := range cfg.VMs {
 		workers.Go(func() {
-			said, err := steps.Stop(ctx, client, vm)
+			said, err := steps.Stop(ctx, client, vm, v.waiting(vm))
 			if err == nil {
 				v.term.Line("%s: %s", vm.Name, said)
 				return
@@ -250,6 +271,9 @@ func (v verb) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if cfg.DryRun {
+		return v.would("delete", cfg.VMs)
+	}
 	asks := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
 	if !cfg.Yes && !asks {
 		return config.Problems{{Where: "DVM_YES", Err: errors.New("wants 1 to delete a VM where nobody can be asked; it is not set")}}
@@ -257,6 +281,9 @@ func (v verb) remove(ctx context.Context) error {
 	answers := bufio.NewReader(os.Stdin)
 	var failures []error
 	for _, vm := range cfg.VMs {
+		if ctx.Err() != nil {
+			break
+		}
 		if err := v.removeOne(ctx, cfg, vm, answers); err != nil {
 			failures = append(failures, fmt.Errorf("rm %s: %w", vm.Name, err))
 		}
@@ -275,7 +302,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, an
 		return nil
 	}
 	if !vm.Force {
-		unsaved, err := steps.Unsaved(ctx, client, vm)
+		unsaved, err := steps.Unsaved(ctx, client, vm, v.waiting(vm))
 		if err != nil {
 			return err
 		}
@@ -296,7 +323,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, an
 			return fmt.Errorf("%q is not its name; nothing is deleted", answer)
 		}
 	}
-	said, err := steps.Remove(ctx, client, vm)
+	said, err := steps.Remove(ctx, client, vm, v.waiting(vm))
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (vm VM) CodeDir() string { return "/home/" + vm.User + "/code/" + vm.Name }
 // will be sent. The error is a Problems with all that is wrong. With an error, the warnings hold, and of the rest what is not
 // wrong.
 func Load(names []string) (Config, error) {
-	cfg, _, err := load(names, demand{vm: true, setup: true})
+	cfg, _, err := load(names, demand{vm: true, all: true, setup: true})
 	return cfg, err
 }
 
@@ -67,6 +67,12 @@ func Load(names []string) (Config, error) {
 // set.
 func LoadWork(names []string) (Config, error) {
 	cfg, _, err := load(names, demand{vm: true})
+	return cfg, err
+}
+
+// LoadStop is LoadWork for a command that DVM_ALL makes one about every VM.
+func LoadStop(names []string) (Config, error) {
+	cfg, _, err := load(names, demand{vm: true, all: true})
 	return cfg, err
 }
 
@@ -82,8 +88,12 @@ func Check() (Config, error) {
 	return cfg, err
 }
 
-// demand is what a command can't do without.
-type demand struct{ vm, setup bool }
+// demand is what a command takes of the environment.
+type demand struct {
+	vm    bool // one at least
+	all   bool // or every one, where DVM_ALL says so
+	setup bool // setup scripts and secrets
+}
 
 func load(names []string, needed demand) (Config, layers, error) {
 	read, err := readLayers(names)
@@ -97,7 +107,7 @@ func load(names []string, needed demand) (Config, layers, error) {
 	problems := slices.Concat(vars.problems(), read.problems, inVariable("LIMA_HOME", homeErr),
 		inVariable("DVM_STATE_DIR", stateErr), inVariable("DVM_LIMACTL", limactlErr))
 	cfg := Config{
-		All:          bool(vars.All.V) && len(names) == 0,
+		All:          bool(vars.All.V) && needed.all && len(names) == 0,
 		Limactl:      limactl,
 		LimaHome:     home,
 		LimaLogLevel: logLevel(vars),

@@ -110,9 +110,7 @@ func (s *instance) refuse(found *lima.Instance) error {
 
 // Apply looks again once it holds the lock: between the check and the lock, another dvm may have acted.
 func (s *instance) Apply(ctx context.Context) (err error) {
-	lock, err := s.lima.StartLock(ctx, s.vm.Instance, func(holder lima.Holder) {
-		s.waiting("for " + holder.String() + " to start or stop the VM")
-	})
+	lock, err := startLock(ctx, s.lima, s.vm, s.waiting)
 	if err != nil {
 		return err
 	}
@@ -123,7 +121,7 @@ func (s *instance) Apply(ctx context.Context) (err error) {
 	}
 	if !exists {
 		s.created = true
-		return s.unfinished(ctx, s.lima.Create(ctx, machine(s.vm)))
+		return s.unfinished(ctx, s.lima.Create(ctx, lock, machine(s.vm)))
 	}
 	found, err := s.settled(ctx)
 	switch {
@@ -139,16 +137,16 @@ func (s *instance) Apply(ctx context.Context) (err error) {
 	case lima.Broken:
 		// What the guest has in memory is worth a try; whether it worked can't be told, and nothing else can be done.
 		_ = s.lima.Flush(ctx, s.vm.Instance, flushWithin)
-		if err := s.lima.StopForce(ctx, s.vm.Instance); err != nil {
+		if err := s.lima.StopForce(ctx, lock, s.vm.Instance); err != nil {
 			return err
 		}
 		fallthrough
 	case lima.Stopped:
-		if err := s.unfinished(ctx, s.lima.Start(ctx, s.vm.Instance)); err != nil {
+		if err := s.unfinished(ctx, s.lima.Start(ctx, lock, s.vm.Instance)); err != nil {
 			return err
 		}
 	}
-	return s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin)
+	return s.unfinished(ctx, s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin))
 }
 
 // settled is what limactl says of the instance, once it no longer says Broken or has said so long enough.

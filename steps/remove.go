@@ -13,12 +13,12 @@ import (
 )
 
 // Unsaved lists the work in a VM that would be lost with it, a line each. An error means that nobody could look.
-func Unsaved(ctx context.Context, client *lima.Client, vm config.VM) ([]string, error) {
+func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) ([]string, error) {
 	if !client.Alive(vm.Instance) {
 		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
 			"dvm %[1]s starts it; DVM_FORCE=1 dvm rm %[1]s deletes it unseen", vm.Name)
 	}
-	if err := Ready(ctx, client, vm, func(string) {}); err != nil {
+	if err := Ready(ctx, client, vm, waiting); err != nil {
 		return nil, err
 	}
 	answer, err := client.Unsaved(ctx, vm.Instance, vm.Name)
@@ -37,14 +37,14 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM) ([]string, 
 	return lines, nil
 }
 
-// Remove deletes a VM, and says what became of it. One that does not exist is no error.
-func Remove(ctx context.Context, client *lima.Client, vm config.VM) (said string, err error) {
-	unlock, err := exclusive(ctx, client, vm)
+// Remove deletes a VM, and says what became of it. One that does not exist is no error. waiting is told for whom it waits.
+func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (said string, err error) {
+	lock, unlock, err := exclusive(ctx, client, vm, waiting)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	if err := client.Delete(ctx, vm.Instance); err != nil {
+	if err := client.Delete(ctx, lock, vm.Instance); err != nil {
 		return "", err
 	}
 	return "deleted", nil

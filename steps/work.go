@@ -34,7 +34,7 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting func(
 	if !client.Booted(vm.Instance) {
 		waiting("for the guest to boot")
 		if err := client.AwaitBoot(ctx, vm.Instance, bootWithin); err != nil {
-			return err
+			return engine.Advise(err, "dvm %s", vm.Name)
 		}
 	}
 	return client.Answers(ctx, vm.Instance, answerWithin)
@@ -42,9 +42,7 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting func(
 
 // start starts a stopped VM, unless another dvm did so while this one waited for its turn.
 func start(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (err error) {
-	lock, err := client.StartLock(ctx, vm.Instance, func(holder lima.Holder) {
-		waiting("for " + holder.String() + " to start or stop the VM")
-	})
+	lock, err := startLock(ctx, client, vm, waiting)
 	if err != nil {
 		return err
 	}
@@ -65,13 +63,14 @@ func start(ctx context.Context, client *lima.Client, vm config.VM, waiting func(
 		return nil
 	case lima.Stopped:
 		waiting("for the VM to start")
-		return step.unfinished(ctx, client.Start(ctx, vm.Instance))
+		return step.unfinished(ctx, client.Start(ctx, lock, vm.Instance))
 	}
 	return engine.Advise(fmt.Errorf("%s is broken", vm.Instance), "dvm %s", vm.Name)
 }
 
-// Stop stops a VM, and says what became of it. One that does not run, or does not exist, is no error.
-func Stop(ctx context.Context, client *lima.Client, vm config.VM) (said string, err error) {
+// Stop stops a VM, and says what became of it. One that does not run, or does not exist, is no error. waiting is told for
+// whom it waits.
+func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (said string, err error) {
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
 		return "", err
@@ -79,7 +78,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM) (said string, 
 	if !exists {
 		return "there is no such VM", nil
 	}
-	unlock, err := exclusive(ctx, client, vm)
+	lock, unlock, err := exclusive(ctx, client, vm, waiting)
 	if err != nil {
 		return "", err
 	}
@@ -96,18 +95,24 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM) (said string, 
 		return "", engine.Advise(fmt.Errorf("%s has the status %q, so it can't be shut down", vm.Instance, found.Status),
 			"limactl stop --force %s ends it; what the guest has not written to its disk is lost", vm.Instance)
 	}
-	return "stopped", client.Stop(ctx, vm.Instance)
+	return "stopped", client.Stop(ctx, lock, vm.Instance)
 }
 
-// exclusive takes both locks of a VM, for what must not happen beside a sync or a start.
-func exclusive(ctx context.Context, client *lima.Client, vm config.VM) (unlock func() error, err error) {
+// exclusive takes both locks of a VM, for what must not happen beside a sync or a start, and gives the start lock.
+func exclusive(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (start *lima.Lock, unlock func() error, err error) {
 	syncLock, err := client.TrySyncLock(vm.Instance)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	startLock, err := client.StartLock(ctx, vm.Instance, func(lima.Holder) {})
+	start, err = startLock(ctx, client, vm, waiting)
 	if err != nil {
-		return nil, errors.Join(err, syncLock.Unlock())
+		return nil, nil, errors.Join(err, syncLock.Unlock())
 	}
-	return func() error { return errors.Join(startLock.Unlock(), syncLock.Unlock()) }, nil
+	return start, func() error { return errors.Join(start.Unlock(), syncLock.Unlock()) }, nil
+}
+
+func startLock(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (*lima.Lock, error) {
+	return client.StartLock(ctx, vm.Instance, func(holder lima.Holder) {
+		waiting("for " + holder.String() + " to start or stop the VM")
+	})
 }

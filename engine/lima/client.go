@@ -117,11 +117,17 @@ func (c *Client) environment() []string {
 
 // run runs limactl to its end and gives its standard output. It ends limactl when ctx does, and then returns the cause.
 func (c *Client) run(ctx context.Context, args []string) ([]byte, error) {
-	return c.runWith(ctx, args, nil)
+	return c.runWith(ctx, args, nil, nil)
 }
 
-// runWith is run with something on standard input.
-func (c *Client) runWith(ctx context.Context, args []string, stdin io.Reader) ([]byte, error) {
+// runUnder is run for what the start lock is there for.
+func (c *Client) runUnder(ctx context.Context, lock *Lock, args []string) error {
+	_, err := c.runWith(ctx, args, nil, lock)
+	return err
+}
+
+// runWith is run with something on standard input, and under a lock, if there is one.
+func (c *Client) runWith(ctx context.Context, args []string, stdin io.Reader, lock *Lock) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -141,6 +147,12 @@ func (c *Client) runWith(ctx context.Context, args []string, stdin io.Reader) ([
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+	if lock != nil {
+		if err := lock.runs(cmd.Process.Pid, args); err != nil {
+			stopGroup(cmd, ended)
+			return nil, err
+		}
+	}
 	select {
 	case err = <-ended:
 	case <-ctx.Done():

@@ -221,7 +221,7 @@ func (g *guestCommand) endInGuest(ctx context.Context, begun bool) {
 	}
 	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.EndGroup)
 	// Where it fails, nothing can be reached that could be ended.
-	_, _ = g.client.runWith(ctx, args, strings.NewReader(input))
+	_, _ = g.client.runWith(ctx, args, strings.NewReader(input), nil)
 }
 
 // awaitReaderGone closes gone once nobody can read what is written to a pipe any more.

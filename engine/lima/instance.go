@@ -159,34 +159,29 @@ func (c *Client) notListed(instance string, listErr error) error {
 	return fmt.Errorf("limactl list: says nothing of %s, though %s exists", instance, c.Dir(instance))
 }
 
-// Create makes and starts a new instance. It returns once the guest has booted.
-func (c *Client) Create(ctx context.Context, m Machine) error {
-	_, err := c.run(ctx, c.CreateArgs(m))
-	return c.withReason(m.Instance, err)
+// Create makes and starts a new instance, under its start lock. It returns once the guest has booted.
+func (c *Client) Create(ctx context.Context, lock *Lock, m Machine) error {
+	return c.withReason(m.Instance, c.runUnder(ctx, lock, c.CreateArgs(m)))
 }
 
-// Start starts an instance that the caller has just seen stopped, under the start lock.
-func (c *Client) Start(ctx context.Context, instance string) error {
-	_, err := c.run(ctx, c.startArgs(instance))
-	return c.withReason(instance, err)
+// Start starts an instance that the caller has just seen stopped, under its start lock.
+func (c *Client) Start(ctx context.Context, lock *Lock, instance string) error {
+	return c.withReason(instance, c.runUnder(ctx, lock, c.startArgs(instance)))
 }
 
-// Stop shuts a running instance down.
-func (c *Client) Stop(ctx context.Context, instance string) error {
-	_, err := c.run(ctx, c.stopArgs(instance))
-	return c.withReason(instance, err)
+// Stop shuts a running instance down, under its start lock.
+func (c *Client) Stop(ctx context.Context, lock *Lock, instance string) error {
+	return c.withReason(instance, c.runUnder(ctx, lock, c.stopArgs(instance)))
 }
 
-// Delete deletes an instance in any state, unless it is protected.
-func (c *Client) Delete(ctx context.Context, instance string) error {
-	_, err := c.run(ctx, c.deleteArgs(instance))
-	return err
+// Delete deletes an instance in any state, unless it is protected, under its start lock.
+func (c *Client) Delete(ctx context.Context, lock *Lock, instance string) error {
+	return c.runUnder(ctx, lock, c.deleteArgs(instance))
 }
 
-// StopForce ends the processes of an instance in any state. The guest's file systems are not flushed.
-func (c *Client) StopForce(ctx context.Context, instance string) error {
-	_, err := c.run(ctx, c.stopForceArgs(instance))
-	return err
+// StopForce ends the processes of an instance in any state, under its start lock. The guest's file systems are not flushed.
+func (c *Client) StopForce(ctx context.Context, lock *Lock, instance string) error {
+	return c.runUnder(ctx, lock, c.stopForceArgs(instance))
 }
 
 // Flush has the guest write its file systems to disk, where it still can, within a deadline.
@@ -244,6 +239,10 @@ func (c *Client) AwaitBoot(ctx context.Context, instance string, within time.Dur
 	for !c.Booted(instance) {
 		select {
 		case <-tick.C:
+			if !c.Alive(instance) {
+				return c.withReason(instance, fmt.Errorf("%s ended while it booted; its console is in %s", instance,
+					filepath.Join(c.Dir(instance), "serial*.log")))
+			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-deadline.C:

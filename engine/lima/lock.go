@@ -6,24 +6,39 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
 )
 
-const lockPoll = 100 * time.Millisecond
+const (
+	lockPoll = 100 * time.Millisecond
+	ownWords = 3 // of dvm's command line that others may see
+)
 
 // Lock is a kernel lock on a file in Lima's directory, so that dvm's with different state directories exclude each other.
-// The kernel frees it however its holder ends.
-type Lock struct{ file *flock.Flock }
+// The kernel frees it however its holder ends. What its holder was running may go on: the next one waits for that too.
+type Lock struct {
+	file *flock.Flock
+	note lockNote
+}
 
 // Holder says who holds a lock.
 type Holder struct {
 	PID     int       `json:"pid"`
 	Command string    `json:"command"`
 	Since   time.Time `json:"since"`
+}
+
+// lockNote is what a lock's file says.
+type lockNote struct {
+	Holder
+	Running *Holder `json:"running,omitempty"` // the limactl that the holder runs under the lock
 }
 
 func (h Holder) String() string {
@@ -56,39 +71,91 @@ func (c *Client) lock(ctx context.Context, name string, waiting func(Holder)) (*
 		return nil, fmt.Errorf("make the lock directory: %w", err)
 	}
 	path := filepath.Join(c.lockDir(), name)
-	file := flock.New(path, flock.SetPermissions(0o600))
-	locked, err := file.TryLock()
+	lock := &Lock{
+		file: flock.New(path, flock.SetPermissions(0o600)),
+		note: lockNote{Holder: Holder{PID: os.Getpid(), Command: ownCommand(), Since: time.Now().Truncate(time.Second)}},
+	}
+	locked, err := lock.file.TryLock()
 	if err == nil && !locked {
-		waiting(readHolder(path))
-		_, err = file.TryLockContext(ctx, lockPoll)
+		waiting(readNote(path).Holder)
+		_, err = lock.file.TryLockContext(ctx, lockPoll)
+	}
+	if err == nil {
+		err = awaitOrphan(ctx, readNote(path).Running, waiting)
+	}
+	if err == nil {
+		err = lock.write()
 	}
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), lock.file.Close())
 	}
-	me, err := json.Marshal(Holder{PID: os.Getpid(), Command: ownCommand(), Since: time.Now().Truncate(time.Second)})
-	if err == nil {
-		err = os.WriteFile(path, me, 0o600)
+	return lock, nil
+}
+
+// awaitOrphan waits for a limactl that has outlived a holder who was killed.
+func awaitOrphan(ctx context.Context, orphan *Holder, waiting func(Holder)) error {
+	if orphan == nil || !isLimactl(orphan) {
+		return nil
 	}
+	waiting(*orphan)
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	for syscall.Kill(orphan.PID, 0) == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// isLimactl tells a process that still is what was noted from another one that has got its number.
+func isLimactl(noted *Holder) bool {
+	if syscall.Kill(noted.PID, 0) != nil {
+		return false
+	}
+	words, err := exec.Command("ps", "-o", "args=", "-p", strconv.Itoa(noted.PID)).Output() //nolint:noctx // it takes milliseconds
+	return err != nil || strings.Contains(string(words), noted.Command)
+}
+
+// runs notes that the holder runs a limactl, so that whoever gets the lock after the holder was killed waits for its end.
+func (l *Lock) runs(pid int, args []string) error {
+	l.note.Running = &Holder{PID: pid, Command: strings.Join(args, " "), Since: time.Now().Truncate(time.Second)}
+	return l.write()
+}
+
+func (l *Lock) write() error {
+	text, err := json.Marshal(l.note)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
+		return err
 	}
-	return &Lock{file}, nil
+	return os.WriteFile(l.file.Path(), text, 0o600)
 }
 
 // Unlock lets the next one in.
-func (l *Lock) Unlock() error { return l.file.Close() }
-
-func readHolder(path string) (holder Holder) {
-	text, err := os.ReadFile(path)
-	if err != nil || json.Unmarshal(text, &holder) != nil {
-		return Holder{}
-	}
-	return holder
+func (l *Lock) Unlock() error {
+	l.note.Running = nil
+	return errors.Join(l.write(), l.file.Close())
 }
 
+// readNote is of no holder where the file does not say, or is being written.
+func readNote(path string) (note lockNote) {
+	text, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(text, &note) != nil {
+		return lockNote{}
+	}
+	return note
+}
+
+// ownCommand is dvm's verb and VM: what follows may be a command of the user's with secrets in it.
 func ownCommand() string {
-	return strings.Join(append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...), " ")
+	words := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
+	if len(words) > ownWords {
+		words = append(words[:ownWords:ownWords], "...")
+	}
+	return strings.Join(words, " ")
 }

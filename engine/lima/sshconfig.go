@@ -18,7 +18,7 @@ func (c *Client) Authorize(ctx context.Context, instance, user string) error {
 	if err != nil {
 		return fmt.Errorf("read Lima's public key: %w", err)
 	}
-	_, err = c.runWith(ctx, c.asUser(instance, user, scripts.Authorize), strings.NewReader(strings.TrimSpace(string(key))+"\n"))
+	_, err = c.runWith(ctx, c.asUser(instance, user, scripts.Authorize), strings.NewReader(strings.TrimSpace(string(key))+"\n"), nil)
 	return err
 }
 
