@@ -9,7 +9,7 @@ readonly code=$top/$DVM_VM
 
 check() {
 	local found wanted
-	found=$(stat -c '%n: %F, %U, mode %a' -- "$top" "$code" 2>/dev/null) || true
+	found=$(LC_ALL=C stat -c '%n: %F, %U, mode %a' -- "$top" "$code" 2>/dev/null) || true
 	wanted="$top: directory, $DVM_USER, mode 755
 $code: directory, $DVM_USER, mode 755"
 	if [[ $found == "$wanted" ]]; then
@@ -24,16 +24,21 @@ $code: directory, $DVM_USER, mode 755"
 }
 
 apply() {
-	local dir
-	for dir in "$top" "$code"; do
-		# DVM_USER can put a symlink here, and root must not follow it.
-		if [[ -L $dir || (-e $dir && ! -d $dir) ]]; then
-			echo "$dir is in the way: it is no directory" >&2
-			return 1
-		fi
-		[[ -d $dir ]] || mkdir -- "$dir"
-		chown -h "$DVM_USER:" -- "$dir"
-		# As the owner: chmod follows a symlink, which root must not.
-		sudo -n -u "$DVM_USER" chmod 0755 -- "$dir"
-	done
+	provide "$top"
+	provide "$code"
+}
+
+# provide DIRECTORY makes one, or makes it DVM_USER's. What is above it belongs to DVM_USER, who may put a link there at any
+# moment: so root enters that, looks where it is, and then acts on the name alone.
+provide() {
+	local parent=${1%/*} name=./${1##*/}
+	cd -P -- "$parent"
+	if [[ $PWD != "$parent" || -L $name || (-e $name && ! -d $name) ]]; then
+		echo "$1 is in the way: it is no directory" >&2
+		return 1
+	fi
+	[[ -d $name ]] || sudo -n -u "$DVM_USER" mkdir -- "$name"
+	chown -h "$DVM_USER:" -- "$name"
+	# As the owner, since chmod follows a link. Five digits take setgid away too.
+	sudo -n -u "$DVM_USER" chmod 00755 -- "$name"
 }

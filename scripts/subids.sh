@@ -95,6 +95,8 @@ settle() {
 		last=$((own_first[i] + own_count[i] - 1))
 		if (($2 == 0)) || clash "${own_first[i]}" "${own_count[i]}"; then
 			usermod "$4" "${own_first[i]}-$last" -- "$DVM_USER"
+			# usermod leaves a line that names the uid.
+			sed -i "/^$uid:${own_first[i]}:${own_count[i]}\$/d" -- "$1"
 			continue
 		fi
 		((own_count[i] < $2)) || enough=1

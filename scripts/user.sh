@@ -58,7 +58,7 @@ check() {
 	local problems=() found
 	[[ $user_home == "$home" ]] || problems+=("home directory is ${user_home:-unset}, not $home")
 	login_shell || problems+=("login shell is ${user_shell:-unset}")
-	found=$(stat -c '%F, uid %u, mode %a' -- "$home" 2>/dev/null) || found=missing
+	found=$(LC_ALL=C stat -c '%F, uid %u, mode %a' -- "$home" 2>/dev/null) || found=missing
 	[[ $found == "directory, uid $uid, mode 711" ]] || problems+=("$home is $found")
 	if [[ $DVM_SUDO == 1 ]]; then
 		may_sudo || problems+=("may not sudo")
@@ -95,10 +95,19 @@ apply() {
 	fi
 	[[ $user_home == "$home" ]] || usermod --home "$home" -- "$DVM_USER"
 	login_shell || usermod --shell /bin/bash -- "$DVM_USER"
-	[[ -d $home ]] || cp -R -- /etc/skel "$home"
+	[[ -d $home ]] || fill_home
 	chown -h "$uid:$gid" -- "$home"
-	chmod 0711 -- "$home"
+	chmod 00711 -- "$home" # five digits take setgid away too
 	allow_sudo
+}
+
+# fill_home does what useradd does for a new user. The files are the user's last of all.
+fill_home() {
+	cp -R -- /etc/skel "$home"
+	if command -v restorecon >/dev/null; then
+		restorecon -R -- "$home"
+	fi
+	chown -h -R "$uid:$gid" -- "$home"
 }
 
 allow_sudo() {
