@@ -152,7 +152,7 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 	case "rm":
 		return work.remove(ctx)
 	case "logs":
-		return work.logs(ctx)
+		return work.logs()
 	}
 	return config.Problems{{Where: "command", Err: fmt.Errorf("%q is not in this version of dvm", command.Verb)}}
 }

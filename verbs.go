@@ -354,14 +354,14 @@ func readAnswer(ctx context.Context, answers *bufio.Reader) (string, error) {
 }
 
 // logs shows what the last run said.
-func (v verb) logs(ctx context.Context) error {
+func (v verb) logs() error {
 	cfg, err := v.load(config.LoadWork, v.args)
 	if err != nil {
 		return err
 	}
 	for _, vm := range cfg.VMs {
-		if err := logs.Show(ctx, v.stdout, cfg.StateDir, vm.Name); err != nil {
-			return engine.Advise(err, "dvm %s", vm.Name)
+		if err := logs.Show(v.stdout, cfg.StateDir, vm.Name); err != nil {
+			return err
 		}
 	}
 	return nil

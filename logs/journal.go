@@ -45,10 +45,8 @@ func OpenJournal(stateDir, vm string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the log directory: %w", err)
 	}
-	for _, each := range []string{stateDir, dir} {
-		if err := os.Chmod(each, 0o700); err != nil { // whatever the umask, or whoever made it
-			return nil, fmt.Errorf("close the log directory to others: %w", err)
-		}
+	if err := os.Chmod(dir, 0o700); err != nil { // whatever the umask, or whoever made it
+		return nil, fmt.Errorf("close the log directory to others: %w", err)
 	}
 	events, err := openEvents(filepath.Join(dir, eventsLog))
 	if err != nil {

@@ -1,32 +1,37 @@
 package logs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
+
+	"dvm/engine"
 )
 
 // Show prints the logs of a VM's last run, each under a header that says where it is. On a terminal it goes through
 // $PAGER, or less where there is none.
-func Show(ctx context.Context, w io.Writer, stateDir, vm string) error {
+func Show(w io.Writer, stateDir, vm string) error {
 	dir := filepath.Join(stateDir, vm)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there are no logs of %q in %s", vm, stateDir)
+		return engine.Advise(fmt.Errorf("there are no logs of %q in %s", vm, stateDir), "dvm %s", vm)
 	}
 	if !IsTerminal(w) {
 		return writeLogs(w, dir)
 	}
 	pager := os.Getenv("PAGER")
 	if pager == "" {
-		pager = "less"
+		if pager = "less"; !installed(pager) {
+			return writeLogs(w, dir)
+		}
 	}
 	// PAGER is a command line by convention, and the user's own.
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", pager)
+	cmd := exec.Command("/bin/sh", "-c", pager) //nolint:noctx // it ends when its user leaves it
 	cmd.Stdout, cmd.Stderr = w, os.Stderr
 	if os.Getenv("LESS") == "" {
 		cmd.Env = append(os.Environ(), "LESS=FRX")
@@ -38,13 +43,24 @@ func Show(ctx context.Context, w io.Writer, stateDir, vm string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("run the pager: %w", err)
 	}
+	signal.Ignore(syscall.SIGINT) // which in a pager ends a search, and not the pager
+	defer signal.Reset(syscall.SIGINT)
 	// The pager may be left before it has read everything.
 	_ = writeLogs(into, dir)
 	_ = into.Close()
-	if err := cmd.Wait(); err != nil {
+	err = cmd.Wait()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGINT {
+		return nil // the shell around a pager that went on
+	}
+	if err != nil {
 		return fmt.Errorf("run the pager %q: %w", pager, err)
 	}
 	return nil
+}
+
+func installed(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
 }
 
 func writeLogs(w io.Writer, dir string) error {
