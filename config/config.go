@@ -2,6 +2,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"runtime"
 	"slices"
@@ -37,6 +38,7 @@ type VM struct {
 	PortsOnly   bool
 	Containerd  string // empty leaves it to Lima
 	User        string
+	UserFrom    string // the variable that User comes from, or would come from
 	Sudo        bool
 	SubUIDCount int
 	SubGIDCount int
@@ -211,6 +213,7 @@ func loadVM(read layers, name string, withSetup bool) (VM, Problems) {
 		PortsOnly:   bool(own.PortsOnly.V),
 		Containerd:  string(own.Containerd.V),
 		User:        string(own.User.V),
+		UserFrom:    cmp.Or(own.User.From, "DVM_USER"),
 		Sudo:        bool(own.Sudo.V),
 		SubUIDCount: int(own.SubUIDCount.V),
 		SubGIDCount: int(own.SubGIDCount.V),

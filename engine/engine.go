@@ -121,7 +121,7 @@ func (r Report) Count(state State) int {
 }
 
 // Run takes the stages in order and stops at the first failure. Every step of the list gets a final event: where a stage
-// ended without naming a failed step, the first that had not ended is the one.
+// ended without naming a failed step, the first that had not ended is the one. A stage that leaves a step open has failed.
 func Run(ctx context.Context, stages []Stage, observe Observer) Report {
 	begin := time.Now()
 	ended := map[string]Event{}
@@ -138,7 +138,10 @@ func Run(ctx context.Context, stages []Stage, observe Observer) Report {
 			report.Err = runStage(ctx, stage, record)
 		}
 		for _, name := range stage.Names() {
-			if _, ok := ended[name]; !ok && report.Err != nil {
+			if _, ok := ended[name]; !ok {
+				if report.Err == nil {
+					report.Err = fmt.Errorf("%s: nobody knows what became of it", name)
+				}
 				if failed {
 					record(Event{Step: name, State: NotRun})
 				} else {

@@ -5,7 +5,7 @@
 #   NONCE  marks this process for scripts/endgroup.sh, and the lines on stderr that are meant for the host:
 #          `NONCE hello` before the command, `NONCE STATUS` after it
 #   MODE   pipe; ahead: the words are not here but ahead of stdin, each ended by a NUL, their length
-#          in bytes first; terminal: no lines for the host
+#          in bytes first; terminal: no lines for the host, and terminal.sh before this text
 #
 # No profile is read: it would cost more than most commands, and could print into their output.
 set -uo pipefail
@@ -14,6 +14,7 @@ nonce=$1 dir=$2 mode=$3
 shift 3
 if [[ $mode == terminal ]]; then
 	trap : INT QUIT # for the command, which has them as they were
+	settle_terminal
 else
 	printf '%s hello\n' "$nonce" >&2
 fi

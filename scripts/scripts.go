@@ -24,6 +24,8 @@ var (
 
 // What is run in a VM that is worked in.
 var (
+	//go:embed terminal.sh
+	Terminal string
 	//go:embed login.sh
 	Login string
 	//go:embed command.sh

@@ -38,7 +38,8 @@ var step = kind{strict: "set -Eeuo pipefail", functions: []string{"check", "appl
 
 // kinds holds what is not a step.
 var kinds = map[string]kind{
-	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}}, // outlives its steps' failures
+	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}},         // outlives its steps' failures
+	"terminal.sh":    {strict: "set -uo pipefail", functions: []string{"settle_terminal"}}, // comes before a program
 	"transaction.sh": {strict: "set -Eeuo pipefail", functions: []string{"busy"}},
 	"copy.sh":        {strict: "set -uo pipefail", functions: []string{"begin", "fail", "finish"}}, // reports what fails
 	"copy-in.sh":     {functions: []string{"copy_in"}},                                             // follows copy.sh

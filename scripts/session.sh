@@ -15,7 +15,7 @@
 #   step_script[i]     the text of a script that defines check and apply
 #   step_turn[i]       the text of a script that defines busy, or nothing
 #
-# A step's check writes a line that says why to stdout, a second one with a hint if it has one, and ends with
+# A step's check writes a line that says why to stdout, a second one with a user's name if it proposes one, and ends with
 #   0  it is so already      1  something is to do      else  it can't be done, or must not be
 # An apply is followed by a second check.
 #

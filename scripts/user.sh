@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # DVM_USER exists, with a home of mode 0711 and a login shell, and may sudo if and only if DVM_SUDO is 1.
 #
-# Inputs: DVM_USER, DVM_SUDO, DVM_VM. apply runs as root.
+# Inputs: DVM_USER, DVM_SUDO. apply runs as root.
 #
 # A check reads /etc/passwd and /etc/group and runs one stat. Whether the user may sudo is membership of the group
 # dvm-sudo, which one fixed file in /etc/sudoers.d names.
@@ -31,13 +31,13 @@ find_group() {
 
 may_sudo() { find_group "$sudo_group" && [[ ,$group_members, == *",$DVM_USER,"* ]]; }
 
-# refuse says why the name can't be used, and a name that can.
+# refuse says why the name can't be used, and on a second line a name that can.
 refuse() {
 	local name
 	echo "$1"
 	for name in developer dev coder project; do
 		if ! find_user "$name" && ! find_group "$name"; then
-			echo "DVM_USER=$name dvm $DVM_VM"
+			echo "$name"
 			break
 		fi
 	done

@@ -175,15 +175,16 @@ func (e *markerEvents) report(m lima.Marker) {
 	e.observe(event)
 }
 
-// refused is a check that said no, with the line that works if it knew one.
+// refused is a check that said no. Where that was for DVM_USER's sake, the guest may have proposed another name.
 func (e *markerEvents) refused(m lima.Marker) error {
-	why, hint, found := strings.Cut(m.Text, "\t")
+	why, name, proposed := strings.Cut(m.Text, "\t")
 	if why == "" {
 		why = fmt.Sprintf("its check ended with exit status %d", m.Status)
 	}
 	err := error(&StepError{Step: e.steps[m.Index].name, Status: m.Status, Why: why})
-	if found {
-		err = engine.Advise(err, "%s", hint)
+	var user config.UserName
+	if proposed && user.UnmarshalText([]byte(name)) == nil {
+		err = engine.Advise(err, "%s=%s dvm %s", e.vm.UserFrom, user, e.vm.Name)
 	}
 	return err
 }

@@ -34,7 +34,7 @@ type Place struct{ User, Dir string }
 
 // Login replaces this process by a limactl with a login shell at the place. It returns only where that fails.
 func (c *Client) Login(instance string, at Place) error {
-	cmd, err := c.command(c.asUser(instance, at.User, scripts.Login, at.Dir))
+	cmd, err := c.command(c.asUser(instance, at.User, scripts.Terminal+scripts.Login, at.Dir))
 	if err != nil {
 		return err
 	}
@@ -66,11 +66,11 @@ type Stdio struct {
 func (c *Client) Run(ctx context.Context, instance string, at Place, argv []string, stdio Stdio) (int, error) {
 	run := guestCommand{client: c, instance: instance, nonce: rand.Text(), stdio: stdio}
 	run.terminal = term.IsTerminal(int(stdio.In.Fd())) && term.IsTerminal(int(stdio.Out.Fd()))
-	mode := "pipe"
+	mode, script := "pipe", scripts.Command
 	if run.terminal {
-		mode = "terminal"
+		mode, script = "terminal", scripts.Terminal+scripts.Command
 	}
-	args := c.asUser(instance, at.User, scripts.Command, append([]string{run.nonce, at.Dir, mode}, argv...)...)
+	args := c.asUser(instance, at.User, script, append([]string{run.nonce, at.Dir, mode}, argv...)...)
 	if quotedSize(args) > maxQuoted {
 		if term.IsTerminal(int(stdio.In.Fd())) {
 			return 0, fmt.Errorf("the command is %d bytes long as Lima quotes it; beyond %d it goes ahead of standard input, which must not be a terminal then",
@@ -78,7 +78,7 @@ func (c *Client) Run(ctx context.Context, instance string, at Place, argv []stri
 		}
 		words := strings.Join(argv, "\x00") + "\x00"
 		run.ahead = strconv.Itoa(len(words)) + "\n" + words
-		args = c.asUser(instance, at.User, scripts.Command, run.nonce, at.Dir, "ahead")
+		args = c.asUser(instance, at.User, script, run.nonce, at.Dir, "ahead")
 	}
 	cmd, err := c.command(args)
 	if err != nil {
