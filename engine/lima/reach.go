@@ -26,7 +26,10 @@ func (c *Client) Answers(ctx context.Context, instance string, within time.Durat
 	dialer := net.Dialer{Deadline: deadline}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		if errors.Is(err, syscall.ECONNREFUSED) {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, syscall.ECONNREFUSED):
 			return nil
 		}
 		return fmt.Errorf("reach %s: %w", instance, err)
@@ -42,7 +45,7 @@ func (c *Client) Answers(ctx context.Context, instance string, within time.Durat
 		return context.Cause(ctx)
 	}
 	return engine.Advise(fmt.Errorf("%s runs, but its ssh server does not answer", instance),
-		"limactl stop --force %s, then the same again", instance)
+		"limactl stop --force %s ends it; what the guest has not written to its disk is lost", instance)
 }
 
 // sshPort is the host's port of the guest's ssh server, which Lima writes down at each start; 0 where it has not.
