@@ -4,11 +4,13 @@
 # Inputs: DVM_USER, DVM_SUDO. apply runs as root.
 #
 # A check reads /etc/passwd and /etc/group and runs one stat. Whether the user may sudo is membership of the group
-# dvm-sudo, which one fixed file in /etc/sudoers.d names.
+# dvm-sudo, which one fixed file in /etc/sudoers.d names. A useradd or the like that was cut off is told by the lock files
+# that it left, since what else it left out a check can't read; a home that is not whole yet by its mode, which comes last.
 set -Eeuo pipefail
 
 readonly home=/home/$DVM_USER
 readonly sudo_group=dvm-sudo
+readonly account_locks=(/etc/{passwd,shadow,group,gshadow,subuid,subgid}.lock)
 readonly first_uid=1000 last_uid=60000 # people's accounts; others belong to the system
 
 # find_user sets uid, gid, user_home and user_shell, and fails where there is no such account.
@@ -55,7 +57,10 @@ check() {
 		echo "no user $DVM_USER"
 		exit 1
 	fi
-	local problems=() found
+	local problems=() found lock
+	for lock in "${account_locks[@]}"; do
+		[[ ! -e $lock ]] || problems+=("$lock is there")
+	done
 	[[ $user_home == "$home" ]] || problems+=("home directory is ${user_home:-unset}, not $home")
 	login_shell || problems+=("login shell is ${user_shell:-unset}")
 	found=$(LC_ALL=C stat -c '%F, uid %u, mode %a' -- "$home" 2>/dev/null) || found=missing
@@ -82,8 +87,12 @@ apply() {
 		echo "$home is in the way: it is no directory" >&2
 		return 1
 	fi
-	if ! find_user "$DVM_USER"; then
-		local options=(--create-home --home-dir "$home" --shell /bin/bash -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0)
+	mend_accounts
+	if find_user "$DVM_USER"; then
+		fill_home
+	else
+		[[ ! -d $home ]] || chmod 0700 -- "$home"
+		local options=(--create-home --home-dir "$home" --shell /bin/bash -K HOME_MODE=0700 -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0)
 		if find_group "$DVM_USER"; then
 			options+=(--gid "$DVM_USER")
 		else
@@ -95,19 +104,57 @@ apply() {
 	fi
 	[[ $user_home == "$home" ]] || usermod --home "$home" -- "$DVM_USER"
 	login_shell || usermod --shell /bin/bash -- "$DVM_USER"
-	[[ -d $home ]] || fill_home
 	chown -h "$uid:$gid" -- "$home"
 	chmod 00711 -- "$home" # five digits take setgid away too
 	allow_sudo
 }
 
-# fill_home does what useradd does for a new user. The files are the user's last of all.
-fill_home() {
-	cp -R -- /etc/skel "$home"
-	if command -v restorecon >/dev/null; then
-		restorecon -R -- "$home"
+# mend_accounts completes what a useradd, usermod, groupadd or gpasswd left out that was cut off.
+mend_accounts() {
+	local lock pid cut_off=
+	for lock in "${account_locks[@]}"; do
+		[[ -e $lock ]] || continue
+		pid=
+		IFS= read -r -d '' pid <"$lock" || true
+		# After a boot another process may have the number.
+		if [[ ! $pid =~ ^[0-9]+$ || ! -e /proc/$pid || $lock -ot /run/lima-boot-done ]]; then
+			cut_off=1
+			rm -f -- "$lock"
+		fi
+	done
+	[[ -n $cut_off ]] || return 0
+	if find_user "$DVM_USER" && ! gid_has_group; then
+		groupadd --gid "$gid" -- "$DVM_USER"
 	fi
-	chown -h -R "$uid:$gid" -- "$home"
+	pwconv
+	grpconv
+}
+
+gid_has_group() {
+	local id
+	while IFS=: read -r _ _ id _; do
+		[[ $id == "$gid" ]] && return
+	done </etc/group
+	return 1
+}
+
+# fill_home makes a home where there is none, and puts what it lacks into one that is not whole. The user does it, since a
+# user can put symlinks there.
+fill_home() {
+	[[ $(stat -c %a -- "$home" 2>/dev/null) != 711 ]] || return 0
+	local file missing=()
+	if [[ ! -d $home ]]; then
+		mkdir -m 0700 -- "$home"
+		# The label that useradd would have given it.
+		if command -v restorecon >/dev/null; then
+			restorecon -- "$home"
+		fi
+	fi
+	chown -h "$uid:$gid" -- "$home"
+	for file in /etc/skel/{*,.[!.]*}; do
+		[[ ! -e $file || -e $home/${file##*/} || -L $home/${file##*/} ]] || missing+=("$file")
+	done
+	((${#missing[@]} == 0)) || sudo -n -u "$DVM_USER" cp -R -- "${missing[@]}" "$home"
 }
 
 allow_sudo() {
