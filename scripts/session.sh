@@ -58,26 +58,56 @@ emit() { printf '%s %s %s %s %s\n' "$session_nonce" "$1" "$2" "$3" "${4//$'\n'/$
 # fence follows a line break, since what came before may have ended without one.
 fence() { printf '\n%s %s\n' "$session_nonce" "$1" >&2; }
 
-# watch_host ends the session's process group when the host goes away: politely, then for good. Root does it, because
-# steps have children that are root's.
+# watch_host ends the session's process group when the host goes away. Root does it, because steps have children that are
+# root's.
 watch_host() {
 	exec 3>&- 2>/dev/null 1>&2
-	local rest pid stat
+	local rest stat group
 	while read -r -u 4 rest; do :; done
 	trap '' TERM
 	read -r stat </proc/self/stat
-	stat=${stat##*) }
-	read -r _ _ pid _ <<<"$stat"
-	# shellcheck disable=SC2016 # $1 is for the inner shell
-	sudo -n bash -c 'trap "" TERM; kill -TERM -- "-$1"; sleep 2; kill -KILL -- "-$1"' watch_host "$pid"
+	read -r _ _ group _ <<<"${stat##*) }"
+	# shellcheck disable=SC2016 # for the inner shell
+	sudo -n bash -c "$(declare -f end_group others_live)"'; end_group "$1" "$2"' watch_host "$group" "$BASHPID"
+}
+
+# end_group GROUP WATCHER ends a process group that it belongs to: politely, then for good.
+end_group() {
+	trap '' TERM
+	kill -TERM -- "-$1"
+	local tries
+	for ((tries = 0; tries < 20; tries++)); do
+		others_live "$1" "$2" || break
+		sleep 0.1
+	done
+	kill -KILL -- "-$1"
+}
+
+# others_live GROUP WATCHER tells whether a group has more processes than this one, the watcher and what is between them.
+others_live() {
+	local stat state parent group next=$$
+	local -A parents=()
+	for stat in /proc/[0-9]*/stat; do
+		{ read -r stat <"$stat"; } 2>/dev/null || continue
+		read -r state parent group _ <<<"${stat##*) }"
+		[[ $group != "$1" || $state == [ZX] ]] || parents[${stat%% *}]=$parent
+	done
+	while [[ -n ${parents[$next]-} ]]; do
+		parent=${parents[$next]}
+		unset "parents[$next]"
+		[[ $next != "$2" ]] || break
+		next=$parent
+	done
+	((${#parents[@]} > 0))
 }
 
 wait_for_boot() {
-	local begin=$SECONDS
+	# Seconds slept are counted: the clock of a guest that boots may jump.
+	local waited=0
 	[[ -e /run/lima-boot-done ]] && return
 	emit booting 0 0 ""
 	until [[ -e /run/lima-boot-done ]]; do
-		if ((SECONDS - begin >= session_boot_wait)); then
+		if ((waited++ >= session_boot_wait)); then
 			emit refused 0 0 "the guest has not booted within $session_boot_wait s"
 			return 1
 		fi
@@ -181,9 +211,9 @@ apply_and_check() {
 # await_turn fails where the turn does not come in time. The caller may go on all the same: the apply's own words are
 # then the ones to show.
 await_turn() {
-	local begin=$SECONDS said=
+	local waited=0 said=
 	while is_busy "$1"; do
-		((SECONDS - begin < session_turn_wait)) || return 1
+		((waited++ < session_turn_wait)) || return 1
 		[[ $other == "$said" ]] || emit waits "$1" 0 "$other"
 		said=$other
 		sleep 1
