@@ -81,6 +81,10 @@ func Supported() error {
 	return vm.Supported()
 }
 
+// CopyInstance copies the directory of a stopped instance to one that does not exist, the guest's disk with it. It may be
+// that of another LIMA_HOME.
+func CopyInstance(from, to string) error { return vm.CopyInstance(from, to) }
+
 // StopAll kills every guest and host agent of a LIMA_HOME and removes the guests' disks, so that the caller can remove
 // the directory. It is for the end of a test: nothing of the instances is of use afterwards.
 func StopAll(limaHome string) {
