@@ -19,7 +19,6 @@ import (
 
 	"dvm/config"
 	"dvm/config/completion"
-	"dvm/engine"
 	"dvm/engine/lima"
 	"dvm/logs"
 	"dvm/scripts"
@@ -189,9 +188,15 @@ func syncOne(ctx context.Context, cfg config.Config, vm config.VM, term *logs.Te
 	}
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
-	result, err := steps.Sync(ctx, newClient(cfg, shown.Lima()), vm, shown.Observe, shown.Output)
+	client := newClient(cfg, shown.Lima())
+	defer context.AfterFunc(ctx, func() {
+		if cut, ok := context.Cause(ctx).(interrupted); ok { //nolint:errorlint // it is no other's cause
+			shown.Stopping(cut.signal.String())
+		}
+	})()
+	result, err := steps.Sync(ctx, client, vm, shown.Observe, shown.Output)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = engine.Advise(cause, "dvm %s goes on from there", vm.Name)
+		err = steps.Cut(client, vm, result, cause)
 	}
 	shown.End(result.Report, err)
 	if err == nil && result.Created {

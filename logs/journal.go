@@ -18,6 +18,7 @@ import (
 
 const (
 	maxHeld   = 64 << 10 // bytes of a log kept in memory until the run has something to do
+	maxLog    = 64 << 20 // bytes of a log that are kept: a guest can write without end
 	maxEvents = 1 << 20  // bytes of events.jsonl before it starts anew beside its last generation
 )
 
@@ -131,6 +132,7 @@ type logFile struct {
 	mu   sync.Mutex
 	held bytes.Buffer
 	file *os.File
+	room int // bytes that the file may still grow
 }
 
 // Write never fails while the log is held; of more than can be held, the end is dropped.
@@ -138,12 +140,23 @@ func (l *logFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file != nil {
-		return l.file.Write(p)
+		return l.append(p)
 	}
 	if l.held.Len()+len(p) <= maxHeld {
 		l.held.Write(p)
 	}
 	return len(p), nil
+}
+
+func (l *logFile) append(p []byte) (int, error) {
+	if l.room < 0 {
+		return len(p), nil
+	}
+	if l.room -= len(p); l.room >= 0 {
+		return l.file.Write(p)
+	}
+	_, err := fmt.Fprintf(l.file, "--- the log has come to %d MiB; what follows is not kept\n", maxLog>>20)
+	return len(p), err
 }
 
 // begin makes a new file rather than emptying the old one, which may live on as a failed run's log.
@@ -160,8 +173,9 @@ func (l *logFile) begin() error {
 	if err != nil {
 		return fmt.Errorf("start the log anew: %w", err)
 	}
-	l.file = file
-	_, err = l.held.WriteTo(file)
+	l.file, l.room = file, maxLog
+	_, err = l.append(l.held.Bytes())
+	l.held.Reset()
 	return err
 }
 

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,10 @@ import (
 	"dvm/engine"
 )
 
-const tailLines = 20
+const (
+	tailLines = 20
+	tailWidth = 1 << 10 // bytes of a line of the tail
+)
 
 // Run shows and keeps what one VM's run says: steps on the terminal, in events.jsonl, and their output in the logs.
 type Run struct {
@@ -24,6 +28,8 @@ type Run struct {
 	problem firstError // with the logs themselves
 
 	mu    sync.Mutex
+	now   string // the step that runs
+	ended bool
 	step  string // whose output was last written
 	lima  stream
 	setup stream
@@ -59,8 +65,20 @@ func (r *Run) Observe(event engine.Event) {
 	case engine.OK, engine.Changed, engine.Failed:
 		r.flush()
 	}
+	r.mu.Lock()
+	r.now = event.Step
+	r.mu.Unlock()
 	r.journal.Record(event)
 	r.progress.Observe(event)
+}
+
+// Stopping says at once that a signal was heard, what is being stopped, and that the next signal does not wait for it.
+func (r *Run) Stopping(signal string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ended {
+		r.term.Line("dvm: %s: %s: stopping %s; once more to leave at once", r.vm, signal, cmp.Or(r.now, "the wait"))
+	}
 }
 
 // Output is told each line that a guest step prints.
@@ -113,7 +131,7 @@ func (r *Run) write(setup bool, lines ...string) {
 	for _, line := range lines {
 		_, err := io.WriteString(log, line+"\n")
 		r.problem.note(err)
-		to.tail = append(to.tail, line)
+		to.tail = append(to.tail, strings.ToValidUTF8(line[:min(len(line), tailWidth)], ""))
 		if len(to.tail) > tailLines {
 			to.tail = to.tail[1:]
 		}
@@ -141,6 +159,9 @@ func (f *firstError) note(err error) {
 func (r *Run) End(report engine.Report, err error) {
 	r.flush()
 	r.progress.End()
+	r.mu.Lock()
+	r.ended = true
+	r.mu.Unlock()
 	if err != nil {
 		r.explain(report, err)
 	} else {

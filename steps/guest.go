@@ -131,18 +131,21 @@ func (g *guest) Run(ctx context.Context, observe engine.Observer) error {
 	return errors.Join(events.failed, err)
 }
 
-// markerEvents turns the guest's markers into events.
+// markerEvents turns the guest's markers into events. Steps end in their order and once each, and nothing follows a failed
+// one: whatever else the guest says is no step's result.
 type markerEvents struct {
 	vm      config.VM
 	steps   []guestStep
 	observe engine.Observer
+	next    int // the step that has not ended
 	begin   time.Time
 	failed  error
 }
 
-func (e *markerEvents) report(m lima.Marker) {
-	if m.Index < 0 || m.Index >= len(e.steps) {
-		return
+// report fails for a marker that the session script would not have sent.
+func (e *markerEvents) report(m lima.Marker) error {
+	if m.Index != e.next || m.Index >= len(e.steps) || e.failed != nil {
+		return fmt.Errorf("the guest says %q of step %d out of turn, so nothing that it says is believed", m.Event, m.Index+1)
 	}
 	step := e.steps[m.Index]
 	event := engine.Event{Step: step.name, Why: m.Text, Took: time.Since(e.begin)}
@@ -169,10 +172,15 @@ func (e *markerEvents) report(m lima.Marker) {
 		event.State, event.Why = engine.Failed, ""
 		event.Err = e.stepFailed(step, m)
 	default:
-		return
+		return nil
+	}
+	switch event.State {
+	case engine.OK, engine.Changed, engine.Failed:
+		e.next++
 	}
 	e.failed = event.Err
 	e.observe(event)
+	return nil
 }
 
 // refused is a check that said no. Where that was for DVM_USER's sake, the guest may have proposed another name.

@@ -85,3 +85,22 @@ func FuzzOutput(f *testing.F) {
 		})
 	})
 }
+
+// FuzzInstances: whatever limactl answers, it is a list of instances or an error; errors may have any shape.
+func FuzzInstances(f *testing.F) {
+	f.Add([]byte(`{"name":"dvm-app","status":"Running","config":{"images":[{"location":"x"}],"portForwards":[{"guestPort":1}]}}` + "\n"))
+	f.Add([]byte(`{"name":"dvm-app","status":"","errors":[]}` + "\n" + `{"name":"b","errors":[{"Op":"open","Err":2}],"config":null}`))
+	f.Add([]byte(`{"name":"half-a-line","status":"Run`))
+	f.Add([]byte("\x00\xff{]"))
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		instances, err := decodeInstances(answer)
+		if err != nil && instances != nil {
+			t.Errorf("%q is read as %v and %v", answer, instances, err)
+		}
+		for _, found := range instances {
+			if found.Config != nil {
+				found.Config.Fedora()
+			}
+		}
+	})
+}

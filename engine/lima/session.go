@@ -103,9 +103,9 @@ func (s *Session) Close() {
 	s.closePipes()
 }
 
-// Run sends the program and follows it to its end. report gets each marker after all output of that step; output gets
-// every other line with the index of the step that it belongs to. It can be called once.
-func (s *Session) Run(ctx context.Context, program string, report func(Marker), output func(index int, line string)) error {
+// Run sends the program and follows it to its end. report gets each marker after all output of that step, and ends the
+// session by an error; output gets every other line with the index of the step that it belongs to. It can be called once.
+func (s *Session) Run(ctx context.Context, program string, report func(Marker) error, output func(index int, line string)) error {
 	defer s.closePipes()
 	program = "session_nonce=" + s.nonce + "\n" + program
 	var readers conc.WaitGroup
@@ -139,7 +139,7 @@ func (s *Session) Run(ctx context.Context, program string, report func(Marker), 
 
 var errDisconnected = errors.New("the connection ended early")
 
-func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-chan int, report func(Marker)) error {
+func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-chan int, report func(Marker) error) error {
 	hello := time.NewTimer(helloWithin)
 	defer hello.Stop()
 	read := -1 // the last step whose output is known to be read
@@ -156,7 +156,9 @@ func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-ch
 			if marker.settles() {
 				read = awaitFence(ctx, fences, read, marker.Index)
 			}
-			report(marker)
+			if err := report(marker); err != nil {
+				return err
+			}
 		case <-hello.C:
 			return engine.Advise(fmt.Errorf("%s does not answer: no word from the guest within %s", s.instance, helloWithin),
 				"limactl stop --force %s, then the same again", s.instance)
@@ -232,14 +234,14 @@ func parseMarker(line, nonce string) (Marker, bool) {
 	return Marker{Event: fields[1], Index: index, Status: status, Text: fields[4]}, indexErr == nil && statusErr == nil
 }
 
-// readOutput tells lines from fences. A fence brings a line break of its own, which makes an empty line where the output
+// readOutput tells lines from fences, which come in the order of the steps. A fence brings a line break of its own, which makes an empty line where the output
 // before it had one already; that one is dropped.
 func (s *Session) readOutput(fences chan int, output func(index int, line string)) {
 	defer close(fences)
 	step, empty := 0, false
 	readLines(s.stderr, func(line string, whole bool) {
 		if rest, found := strings.CutPrefix(line, s.nonce+" "); found && whole {
-			if index, err := strconv.Atoi(rest); err == nil {
+			if index, err := strconv.Atoi(rest); err == nil && index == step {
 				empty = false
 				step = index + 1
 				select { // the newest alone matters

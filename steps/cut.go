@@ -1,0 +1,36 @@
+package steps
+
+import (
+	"fmt"
+
+	"dvm/config"
+	"dvm/engine"
+	"dvm/engine/lima"
+)
+
+// Cut is the error of a sync that was cut short: why, in which step, what there is now, and the command that goes on.
+func Cut(client *lima.Client, vm config.VM, result Result, cause error) error {
+	where := "while it waited for its turn"
+	for _, step := range result.Steps {
+		if step.State == engine.Failed {
+			where = "in " + step.Step
+		}
+	}
+	return engine.Advise(fmt.Errorf("%w, %s; %s", cause, where, left(client, vm.Instance)), "dvm %s goes on from there", vm.Name)
+}
+
+// left says what there is of an instance. limactl is not asked: it would take its time.
+func left(client *lima.Client, instance string) string {
+	exists, err := client.Exists(instance)
+	switch {
+	case err != nil:
+		return err.Error()
+	case !exists:
+		return "there is no " + instance
+	case !client.Alive(instance):
+		return instance + " does not run"
+	case !client.Booted(instance):
+		return instance + " boots on by itself"
+	}
+	return instance + " runs, and what was done in it stays"
+}
