@@ -87,7 +87,7 @@ func (s *instance) refuse(found *lima.Instance) error {
 	case "":
 		return engine.Advise(fmt.Errorf("%s: Lima can't read %s/lima.yaml", name, dir), "limactl list %s", name)
 	default:
-		return fmt.Errorf("%s has the status %q, which dvm does not know", name, found.Status)
+		return engine.Advise(fmt.Errorf("%s has the status %q, which dvm does not know", name, found.Status), "limactl list %s", name)
 	}
 	if found.Config == nil {
 		return engine.Advise(fmt.Errorf("%s is broken: %s has no lima.yaml that Lima can read", name, dir),
