@@ -14,8 +14,6 @@ import (
 
 	"github.com/sourcegraph/conc/pool"
 	"golang.org/x/sys/unix"
-
-	"dvm/engine/lima/limatest"
 )
 
 const (
@@ -156,12 +154,7 @@ func guestCrashes() []crash {
 // TestCrashMatrix disturbs a sync at every call of limactl and at every step in the guest, in every way, and each time
 // runs one more that is left alone: it must make of the VM what a sync makes that never was disturbed, and leave nothing.
 func TestCrashMatrix(t *testing.T) {
-	if err := limatest.Supported(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("CI must run the cases with a guest: %v", err)
-		}
-		t.Skip(err)
-	}
+	wantGuest(t)
 	scripts := crashScripts(t)
 	synced := newCrashVM(t, scripts)
 	synced.env = append(synced.env, crashSetup)
@@ -229,7 +222,7 @@ func (c crash) run(vm *crashVM, wanted outcome) {
 	if c.act == timeout {
 		vm.env = append(vm.env, "DVM_TIMEOUT="+crashTimeout)
 	}
-	dvm := vm.start()
+	dvm := vm.start("app")
 	vm.env = env
 	c.disturb(vm, dvm)
 	vm.letGo()

@@ -19,6 +19,17 @@ import (
 	"dvm/engine/lima/limatest"
 )
 
+// wantGuest skips a test where this host can't run guests.
+func wantGuest(t *testing.T) {
+	t.Helper()
+	if err := limatest.Supported(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("CI must run the cases with a guest: %v", err)
+		}
+		t.Skip(err)
+	}
+}
+
 // crashVM is the VM of one case, with a Lima directory of its own.
 type crashVM struct {
 	t       *testing.T
@@ -93,7 +104,7 @@ func (vm *crashVM) finish() {
 // sync runs one that must succeed.
 func (vm *crashVM) sync() (said string) {
 	vm.t.Helper()
-	dvm := vm.start()
+	dvm := vm.start("app")
 	if err := vm.wait(dvm); err != nil {
 		vm.t.Fatalf("dvm app: %v:\n%s", err, dvm.stderr.String())
 	}
@@ -108,8 +119,8 @@ type dvmRun struct {
 	err    error
 }
 
-func (vm *crashVM) start() *dvmRun {
-	dvm := &dvmRun{cmd: exec.Command("dvm", "app"), ended: make(chan struct{})} //nolint:noctx // ended by wait
+func (vm *crashVM) start(args ...string) *dvmRun {
+	dvm := &dvmRun{cmd: exec.Command("dvm", args...), ended: make(chan struct{})} //nolint:noctx // ended by wait
 	dvm.cmd.Dir = vm.scripts
 	dvm.cmd.Env = vm.env
 	dvm.cmd.Stderr = &dvm.stderr
