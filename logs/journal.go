@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -43,11 +44,8 @@ type Journal struct {
 // OpenJournal makes the VM's directory below stateDir and opens events.jsonl; the logs themselves wait for Begin.
 func OpenJournal(stateDir, vm string) (*Journal, error) {
 	dir := filepath.Join(stateDir, vm)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the log directory: %w", err)
-	}
-	if err := os.Chmod(dir, 0o700); err != nil { // whatever the umask, or whoever made it
-		return nil, fmt.Errorf("close the log directory to others: %w", err)
+	if err := makePrivate(dir); err != nil {
+		return nil, engine.Advise(fmt.Errorf("make the log directory: %w", err), "DVM_STATE_DIR=DIRECTORY dvm %s keeps the logs elsewhere", vm)
 	}
 	events, err := openEvents(filepath.Join(dir, eventsLog))
 	if err != nil {
@@ -62,6 +60,24 @@ func OpenJournal(stateDir, vm string) (*Journal, error) {
 	}, nil
 }
 
+// makePrivate makes a directory that is nobody else's, or takes one that is there. Where others may write above it, one of
+// them could have put it there, or a symbolic link to one of the user's own.
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
+		info, err := look(dir)
+		if err != nil {
+			return err
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
+			return fmt.Errorf("%s is not yours", dir)
+		}
+	}
+	return os.Chmod(dir, 0o700) // whatever the umask
+}
+
 func openEvents(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > maxEvents {
 		if err := os.Rename(path, path+".1"); err != nil {
@@ -72,7 +88,7 @@ func openEvents(path string) (*os.File, error) {
 }
 
 func openPrivate(path string, flag int) (*os.File, error) {
-	file, err := os.OpenFile(path, flag|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(path, flag|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +126,9 @@ func (j *Journal) Close() error {
 }
 
 // Record adds a step's event to events.jsonl.
-func (j *Journal) Record(event engine.Event) {
-	logger := zerolog.New(j.events)
+func (j *Journal) Record(event engine.Event) error {
+	var text bytes.Buffer
+	logger := zerolog.New(&text)
 	line := logger.Log().Time("time", time.Now()).
 		Str("vm", j.vm).Str("step", event.Step).Str("state", string(event.State))
 	if event.Took > 0 {
@@ -124,6 +141,8 @@ func (j *Journal) Record(event engine.Event) {
 		line = line.Str("error", event.Err.Error())
 	}
 	line.Send()
+	_, err := text.WriteTo(j.events)
+	return err
 }
 
 // logFile is a log that may still be held in memory.

@@ -68,7 +68,7 @@ func (r *Run) Observe(event engine.Event) {
 	r.mu.Lock()
 	r.now = event.Step
 	r.mu.Unlock()
-	r.journal.Record(event)
+	r.problem.note(r.journal.Record(event))
 	r.progress.Observe(event)
 }
 
