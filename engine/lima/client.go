@@ -142,16 +142,20 @@ func (c *Client) runWith(ctx context.Context, args []string, stdin io.Reader, lo
 	cmd.Stderr = stderr
 	// ssh's master process may hold the pipes open after limactl has ended.
 	cmd.WaitDelay = stopGrace
+	begin := func() error { return nil }
+	if lock != nil {
+		if begin, err = lock.holdBack(cmd, args); err != nil {
+			return nil, startError(err)
+		}
+	}
 	if err := cmd.Start(); err != nil {
-		return nil, startError(err)
+		return nil, errors.Join(startError(err), begin())
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	if lock != nil {
-		if err := lock.runs(cmd.Process.Pid, args); err != nil {
-			stopGroup(cmd, ended)
-			return nil, err
-		}
+	if err := begin(); err != nil {
+		stopGroup(cmd, ended)
+		return nil, err
 	}
 	select {
 	case err = <-ended:

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -122,10 +125,35 @@ func isLimactl(noted *Holder) bool {
 	return err != nil || strings.Contains(string(words), noted.Command)
 }
 
-// runs notes that the holder runs a limactl, so that whoever gets the lock after the holder was killed waits for its end.
-func (l *Lock) runs(pid int, args []string) error {
-	l.note.Running = &Holder{PID: pid, Command: strings.Join(args, " "), Since: time.Now().Truncate(time.Second)}
-	return l.write()
+// holdBack has a limactl wait for begin, which first notes its process: whoever gets the lock after the holder was killed
+// waits for its end. Where the holder is killed before that, it never runs.
+func (l *Lock) holdBack(cmd *exec.Cmd, args []string) (begin func() error, err error) {
+	if cmd.Err != nil {
+		return nil, cmd.Err
+	}
+	if err := unix.Access(cmd.Path, unix.X_OK); err != nil {
+		return nil, &fs.PathError{Op: "exec", Path: cmd.Path, Err: err}
+	}
+	gate, opener, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Args = append([]string{"sh", "-c", `read -r _ <&3 && exec "$@" 3<&-`, "sh", cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	cmd.ExtraFiles = []*os.File{gate}
+	return func() error {
+		defer opener.Close()
+		_ = gate.Close()
+		if cmd.Process == nil {
+			return nil
+		}
+		l.note.Running = &Holder{PID: cmd.Process.Pid, Command: strings.Join(args, " "), Since: time.Now().Truncate(time.Second)}
+		if err := l.write(); err != nil {
+			return err
+		}
+		_, _ = io.WriteString(opener, "\n") // where it has ended already, its end says so
+		return nil
+	}, nil
 }
 
 func (l *Lock) write() error {
