@@ -60,7 +60,7 @@ const (
 
 func situations() []situation {
 	first := []string{crashSetup}
-	changed := []string{"DVM_SETUP=./one.sh,./two.sh,./three.sh", "DVM_USER=other", "DVM_SUDO=1"}
+	changed := []string{"DVM_SETUP=./one.sh,./two.sh,./three.sh", "DVM_USER=other", "DVM_SUDO=1", "DVM_PACKAGES=alpha beta"}
 	return []situation{
 		{"new", unmade, first, []string{"start#1", "list#1", "shell#1"}},
 		{"stopped", stopped, first, []string{"list#1", "list#2", "start#1", "list#3", "shell#1"}},
@@ -126,8 +126,9 @@ func guestCrashes() []crash {
 			}},
 			{"apply 1", []string{"mkdir#1:after"}},
 			{"apply 2", []string{"usermod#1:after"}},
-			{"apply 3", []string{"rm#1:before", "rm#1:after", "midway#1:before", "mv#2:before", "mv#2:after"}},
-			{"apply 5", []string{"midway#3:before", "mv#4:after"}},
+			{"apply 3", []string{"dnf5#1:before", "touch#1:after", "dnf5#1:after"}},
+			{"apply 4", []string{"rm#1:before", "rm#1:after", "midway#1:before", "mv#2:before", "mv#2:after"}},
+			{"apply 6", []string{"midway#3:before", "mv#4:after"}},
 		},
 	}
 	// Between its end and its stamp a script has not succeeded as far as anyone can know.
@@ -144,11 +145,11 @@ func guestCrashes() []crash {
 						continue
 					}
 					c := crash{situation: s, point: point, inGuest: true, act: act, repeats: unknown[s.name+" "+point]}
-					switch act {
-					case "drop":
+					if act == "drop" {
 						c.fault = "shell#1 drop=" + step.marker
-					case timeout:
-						c.repeats = anyScript // a host that is slow does not come to the point in time
+					}
+					if act == "drop" || act == timeout { // where these strike nobody can know
+						c.repeats = anyScript
 					}
 					all = append(all, c)
 				}
@@ -176,7 +177,10 @@ func TestCrashMatrix(t *testing.T) {
 	}
 	var done atomic.Int64
 	jobs := pool.New().WithMaxGoroutines(crashJobs)
-	for _, c := range crashes() {
+	for i, c := range crashes() {
+		if underRace && i%4 != 0 { // the detector makes a process several times as slow
+			continue
+		}
 		jobs.Go(func() {
 			t.Run(c.name(), func(t *testing.T) {
 				vm := newCrashVM(t, scripts)

@@ -90,6 +90,7 @@ func (vm *crashVM) prepare(s situation, synced *crashVM) {
 	}
 	if s.before == running {
 		vm.limactl("start", "dvm-app")
+		vm.guest("packages.sh")
 	}
 	vm.env = append(slices.Clip(vm.env), s.env...)
 }

@@ -64,6 +64,6 @@ esac
 HOOK
 chmod 755 /run/crash/hook
 mv /run/crash/hook /usr/local/bin/crash-hook
-for name in flock useradd usermod groupadd gpasswd chown chmod mkdir stat install rm mv midway; do
+for name in flock useradd usermod groupadd gpasswd chown chmod mkdir stat install rm mv dnf5 touch midway; do
 	ln -sf crash-hook "/usr/local/bin/$name"
 done

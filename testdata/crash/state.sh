@@ -11,6 +11,7 @@ cut -d: -f1,3- /etc/gshadow | sort
 find /home /tmp /var/lib/dvm /etc/sudoers.d ! -name '*.runs' -printf '%p %u %g %m %y %l\n' | sort
 find /home -type f ! -name '*.runs' -printf '%p %s\n' | sort
 cat /etc/sudoers.d/*
+ls /var/lib/packages 2>/dev/null || true
 (cd /etc && find . -maxdepth 1 \( -name '*.lock' -o -name '*+' -o -name '*.new' -o -type p \) ! -name .pwd.lock | sort)
 for file in /var/lib/dvm/setup/*; do
 	[[ -e $file ]] || continue
