@@ -237,7 +237,9 @@ func (s *Session) readOutput(fences chan int, output func(index int, lines strin
 	defer close(fences)
 	step, held := 0, "" // an empty line, until it is known what follows
 	pass := func(lines string) {
-		lines = held + lines
+		if lines = held + lines; !strings.HasSuffix(lines, "\n") {
+			lines += "\n"
+		}
 		held = ""
 		if lines == "\n" || strings.HasSuffix(lines, "\n\n") {
 			lines, held = lines[:len(lines)-1], "\n"
