@@ -315,8 +315,10 @@ func complete(ctx context.Context, args []string, stdout io.Writer) error {
 	words := append([]string{""}, args[1:]...)
 	next := completion.After(args[1:])
 	var vms []string
-	if cfg, err := config.LoadAny(nil); err == nil && next.VMs {
-		vms = steps.RecentVMs(ctx, newClient(cfg, io.Discard), cfg.StateDir)
+	if next.VMs {
+		if cfg, err := config.LoadAny(nil); err == nil {
+			vms = steps.RecentVMs(ctx, newClient(cfg, io.Discard), cfg.StateDir)
+		}
 	}
 	_, err := io.WriteString(stdout, next.Lines(words[len(words)-1], vms))
 	return err

@@ -118,13 +118,16 @@ func (b *bench) several() error {
 		return err
 	}
 	_, env := b.paced("", slowly, "")
+	bare := command{args: append([]string{"sh", "-c", `for vm; do "$0" --tty=false shell --workdir / dvm-$vm true & done; wait`, b.limactl}, names...)}
 	took, err := b.medians(max(b.runs/4, 3), b.ours(vmName(1)).with(env...), b.ours(names...).with(env...).with(all),
-		b.ours(names...).with(env...).with("DVM_JOBS=4"))
+		b.ours(names...).with(env...).with("DVM_JOBS=4"), bare.with(env...))
 	if err != nil {
 		return err
 	}
 	what, _ := b.paced(fmt.Sprintf("%d VMs with nothing to do, `%s`, and one VM", b.vms, all), slowly, "at 200 ms a call")
 	b.compare(what, took[0].wall, took[1].wall, 2)
+	b.rows = append(b.rows, row{what: "the same, and as many `limactl shell app true` at once", hand: show(took[3].wall), dvm: show(took[1].wall),
+		ratio: fmt.Sprintf("%.2f", took[1].wall.Seconds()/took[3].wall.Seconds())})
 	waves := (b.vms + 3) / 4
 	b.compare(fmt.Sprintf("the same with `DVM_JOBS=4`, and %d times one VM", waves), time.Duration(waves)*took[0].wall, took[2].wall, 1.2)
 	each := (took[1].memory - took[0].memory) / int64(max(b.vms-1, 1))
