@@ -125,14 +125,18 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 	case "scripts":
 		return showScripts(command.Args, stdout)
 	case "sync":
-		cfg, err := load(ctx, command.Args, term)
+		cfg, roster, err := load(ctx, command.Args, term)
 		if err != nil {
 			return err
 		}
 		if cfg.DryRun {
 			return plan(cfg, stdout)
 		}
-		return sync(ctx, cfg, term)
+		if roster == nil {
+			roster = steps.Ask(ctx, newClient(cfg, io.Discard), cfg.VMs)
+			defer roster.Close()
+		}
+		return sync(ctx, cfg, roster, term)
 	}
 	work := verb{args: command.Args, stdout: stdout, term: term}
 	switch command.Verb {
@@ -160,18 +164,25 @@ func newClient(cfg config.Config, log io.Writer) *lima.Client {
 	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Withheld: cfg.Withheld, Log: log}
 }
 
-// sync brings the VMs up to date, DVM_JOBS of them at once. One that fails does not stop the others; a signal does.
-func sync(ctx context.Context, cfg config.Config, term *logs.Terminal) error {
-	failures := make([]error, len(cfg.VMs)) // in the order of the VMs
+// sync brings the VMs up to date, DVM_JOBS of them at once, and says at the end what became of several. One that fails
+// does not stop the others; a signal does.
+func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, term *logs.Terminal) error {
+	outcomes := make([]logs.Outcome, len(cfg.VMs)) // in the order of the VMs
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
 	for i, vm := range cfg.VMs {
 		workers.Go(func() {
-			if ctx.Err() == nil {
-				failures[i] = syncOne(ctx, cfg, vm, term)
+			outcomes[i] = logs.Outcome{VM: vm.Name, Begun: ctx.Err() == nil, Err: context.Cause(ctx)}
+			if outcomes[i].Begun {
+				outcomes[i].Err = syncOne(ctx, cfg, roster, vm, term)
 			}
 		})
 	}
 	workers.Wait()
+	term.Outcomes(outcomes)
+	var failures []error
+	for _, outcome := range outcomes {
+		failures = append(failures, outcome.Err)
+	}
 	if err := errors.Join(failures...); err != nil {
 		return reported{err}
 	}
@@ -179,7 +190,7 @@ func sync(ctx context.Context, cfg config.Config, term *logs.Terminal) error {
 }
 
 // syncOne brings one VM up to date, and says how that ended.
-func syncOne(ctx context.Context, cfg config.Config, vm config.VM, term *logs.Terminal) error {
+func syncOne(ctx context.Context, cfg config.Config, roster *lima.Roster, vm config.VM, term *logs.Terminal) error {
 	shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose, newMask(vm, term))
 	if err != nil {
 		err = fmt.Errorf("%s: %w", vm.Name, err)
@@ -194,7 +205,7 @@ func syncOne(ctx context.Context, cfg config.Config, vm config.VM, term *logs.Te
 			shown.Stopping(cut.signal.String())
 		}
 	})()
-	result, err := steps.Sync(ctx, client, vm, shown.Observe, shown.Output)
+	result, err := steps.Sync(ctx, client, roster, vm, shown.Observe, shown.Output)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = steps.Cut(client, vm, result, cause)
 	}
@@ -232,22 +243,24 @@ func plan(cfg config.Config, stdout io.Writer) error {
 	return err
 }
 
-// load reads the environment for a command about the VMs named, or about every one there is where DVM_ALL says so.
-func load(ctx context.Context, names []string, term *logs.Terminal) (config.Config, error) {
+// load reads the environment for a command about the VMs named, or about every one there is where DVM_ALL says so: then
+// the list that names them comes with it.
+func load(ctx context.Context, names []string, term *logs.Terminal) (config.Config, *lima.Roster, error) {
 	cfg, err := config.Load(names)
 	warn(cfg, term)
 	if err != nil || !cfg.All {
-		return cfg, err
+		return cfg, nil, err
 	}
-	names, err = steps.AllVMs(ctx, newClient(cfg, io.Discard))
+	names, roster, err := steps.AskAll(ctx, newClient(cfg, io.Discard))
 	if err != nil {
-		return cfg, err
+		return cfg, nil, err
 	}
 	if len(names) == 0 {
 		term.Warn("DVM_ALL=1 finds no VM")
-		return cfg, nil
+		return cfg, roster, nil
 	}
-	return config.Load(names)
+	cfg, err = config.Load(names)
+	return cfg, roster, err
 }
 
 // warn says what is odd about the environment.
@@ -307,8 +320,10 @@ func complete(ctx context.Context, args []string, stdout io.Writer) error {
 	words := append([]string{""}, args[1:]...)
 	next := completion.After(args[1:])
 	var vms []string
-	if cfg, err := config.LoadAny(nil); err == nil && next.VMs {
-		vms = steps.RecentVMs(ctx, newClient(cfg, io.Discard), cfg.StateDir)
+	if next.VMs {
+		if cfg, err := config.LoadAny(nil); err == nil {
+			vms = steps.RecentVMs(ctx, newClient(cfg, io.Discard), cfg.StateDir)
+		}
 	}
 	_, err := io.WriteString(stdout, next.Lines(words[len(words)-1], vms))
 	return err

@@ -8,19 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"dvm/engine"
-)
-
-const (
-	maxHeld   = 64 << 10 // bytes of a log kept in memory until the run has something to do
-	maxLog    = 64 << 20 // bytes of a log that are kept: a guest can write without end
-	maxEvents = 1 << 20  // bytes of events.jsonl before it starts anew beside its last generation
 )
 
 // Names of the files in a VM's directory.
@@ -80,7 +73,7 @@ func makePrivate(dir string) error {
 
 func openEvents(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > maxEvents {
-		if err := os.Rename(path, path+".1"); err != nil {
+		if err := os.Rename(path, older(path)); err != nil {
 			return nil, err
 		}
 	}
@@ -98,11 +91,11 @@ func openPrivate(path string, flag int) (*os.File, error) {
 	return file, nil
 }
 
-// Lima is where the words of limactl and of the guest's own steps go, a whole line a Write.
-func (j *Journal) Lima() io.Writer { return j.lima }
+// Lima is where the words of limactl and of the guest's own steps go, whole lines a write.
+func (j *Journal) Lima() io.StringWriter { return j.lima }
 
-// Setup is where the output of setup scripts goes.
-func (j *Journal) Setup() io.Writer { return j.setup }
+// Setup is where the output of setup scripts goes, whole lines a write.
+func (j *Journal) Setup() io.StringWriter { return j.setup }
 
 // Path is where the log of a failed run stays: that of a setup script, or of everything else.
 func (j *Journal) Path(setup bool) string {
@@ -143,80 +136,4 @@ func (j *Journal) Record(event engine.Event) error {
 	line.Send()
 	_, err := text.WriteTo(j.events)
 	return err
-}
-
-// logFile is a log that may still be held in memory.
-type logFile struct {
-	path string
-	mu   sync.Mutex
-	held bytes.Buffer
-	file *os.File
-	room int // bytes that the file may still grow
-}
-
-// Write never fails while the log is held; of more than can be held, the end is dropped.
-func (l *logFile) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil {
-		return l.append(p)
-	}
-	if l.held.Len()+len(p) <= maxHeld {
-		l.held.Write(p)
-	}
-	return len(p), nil
-}
-
-func (l *logFile) append(p []byte) (int, error) {
-	if l.room < 0 {
-		return len(p), nil
-	}
-	if l.room -= len(p); l.room >= 0 {
-		return l.file.Write(p)
-	}
-	_, err := fmt.Fprintf(l.file, "--- the log has come to %d MiB; what follows is not kept\n", maxLog>>20)
-	return len(p), err
-}
-
-// begin makes a new file rather than emptying the old one, which may live on as a failed run's log.
-func (l *logFile) begin() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil {
-		return nil
-	}
-	if err := os.Remove(l.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("start the log anew: %w", err)
-	}
-	file, err := openPrivate(l.path, os.O_TRUNC)
-	if err != nil {
-		return fmt.Errorf("start the log anew: %w", err)
-	}
-	l.file, l.room = file, maxLog
-	_, err = l.append(l.held.Bytes())
-	l.held.Reset()
-	return err
-}
-
-func (l *logFile) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file == nil {
-		return nil
-	}
-	return l.file.Close()
-}
-
-func failedPath(path string) string { return path[:len(path)-len(".log")] + ".failed.log" }
-
-// keepFailed gives the log a second name that the next run leaves alone.
-func keepFailed(path string) error {
-	kept := failedPath(path)
-	if err := os.Remove(kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keep the log: %w", err)
-	}
-	if err := os.Link(path, kept); err != nil {
-		return fmt.Errorf("keep the log: %w", err)
-	}
-	return nil
 }

@@ -24,6 +24,7 @@ const (
 type instance struct {
 	vm      config.VM
 	lima    *lima.Client
+	roster  *lima.Roster // answers the first look
 	waiting func(why string)
 	session *lima.Session // connected and unused, or nil
 	created bool
@@ -57,7 +58,7 @@ func (s *instance) newMachine() string {
 }
 
 func (s *instance) look(ctx context.Context) (engine.Finding, error) {
-	found, err := s.lima.Find(ctx, s.vm.Instance)
+	found, err := s.find(ctx)
 	if err != nil {
 		return engine.Finding{}, err
 	}
@@ -77,6 +78,15 @@ func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 		return engine.Finding{Change: true, Why: "wait: it boots"}, nil
 	}
 	return engine.Finding{Why: "running"}, nil
+}
+
+// find asks the roster at the first look, and limactl from then on.
+func (s *instance) find(ctx context.Context) (*lima.Instance, error) {
+	if roster := s.roster; roster != nil {
+		s.roster = nil
+		return roster.Find(ctx, s.lima, s.vm.Instance)
+	}
+	return s.lima.Find(ctx, s.vm.Instance)
 }
 
 // refuse names what must not be provisioned.
