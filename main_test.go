@@ -121,6 +121,11 @@ func setUp(t *testing.T, env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	scripts, err := filepath.Abs("scripts")
+	if err != nil {
+		return err
+	}
+	env.Setenv("SCRIPTS", scripts)
 	if path := os.Getenv(realLimactl); path != "" {
 		env.Setenv(realLimactl, path)
 		env.Setenv("LIMA_TEMPLATES_PATH", os.Getenv("LIMA_TEMPLATES_PATH"))

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -23,18 +24,26 @@ func (s Secret) GoString() string { return s.String() }
 
 func readSecrets(names []string) (secrets []Secret, err error) {
 	var problems []error
-	for _, name := range names {
+	for i, name := range names {
 		value := os.Getenv(name)
 		switch {
 		case reserved(name):
 			problems = append(problems, wants("names of variables that mean nothing to dvm, the shell or the loader", name))
 		case value == "":
-			problems = append(problems, wants("names of variables that are set", name))
+			problems = append(problems, notSet(i, name))
 		default:
 			secrets = append(secrets, Secret{Name: name, value: value})
 		}
 	}
 	return secrets, errors.Join(problems...)
+}
+
+// notSet names the variable where that can't be a secret itself, put where its name should be.
+func notSet(i int, name string) error {
+	if strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
+		return wants("names of variables that are set", name)
+	}
+	return fmt.Errorf("wants names of variables that are set; its item %d is not", i+1)
 }
 
 // withheld leaves out of the names what limactl can't do without, and what readSecrets refuses anyway.

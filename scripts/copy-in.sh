@@ -14,6 +14,7 @@ copy_in() {
 	local tar_options=(--extract --blocking-factor=512 --same-permissions --no-same-owner --warning=none)
 	stage=
 	trap clean_up EXIT
+	shopt -s dotglob nullglob
 	exec 4<&0 </dev/null
 	begin
 	find_target
@@ -82,15 +83,36 @@ complain() {
 place() {
 	if [[ ! -L $target && -d $target ]]; then
 		[[ ! -L $tree && -d $tree ]] || fail "$target is there already, and is a directory"
-		# Hard links, which cp renames over what is there: one process, however many files. Without --preserve the
-		# directories that were there keep their modes; without a umask the new ones get theirs.
-		(umask 0 && cp -RPlfT -- "$tree" "$target")
+		refuse_clashes "$tree" "$target"
+		# Hard links, which cp renames over what is there: one process, however many files. Without --preserve=mode the
+		# directories that were there keep theirs; without a umask the new ones get theirs.
+		complaint=$(umask 0 && cp -RPlfT --preserve=timestamps -- "$tree" "$target" 2>&1) || fail "${complaint//"$tree"/"$copy_name"}"
 		return
 	fi
 	if [[ ! -L $tree && -d $tree && (-L $target || -e $target) ]]; then
 		fail "$target is there already, and is no directory"
 	fi
 	move "$tree" "$target"
+}
+
+# refuse_clashes SOURCE TARGET fails where a directory of the one would have to replace something else in the other, or the other
+# way round, or where nothing can be put: before anything is in place.
+refuse_clashes() {
+	local entry there
+	for entry in "$1"/*; do
+		there=$2/${entry##*/}
+		if [[ ! -L $entry && -d $entry ]]; then
+			if [[ ! -L $there && -d $there ]]; then
+				refuse_clashes "$entry" "$there"
+				continue
+			elif [[ -L $there || -e $there ]]; then
+				fail "$there is there already, and is no directory"
+			fi
+		elif [[ ! -L $there && -d $there ]]; then
+			fail "$there is there already, and is a directory"
+		fi
+		[[ -w $2 && -x $2 ]] || fail "can't write into $2: Permission denied"
+	done
 }
 
 # move renames. A directory that its owner may not write can't change its parent, so it may be written meanwhile.

@@ -18,8 +18,8 @@ copy_out() {
 		fi
 		dir=${copy_path%/*}/ member=./${copy_path##*/}
 	fi
-	# Holes are not sent, and fractions of a second are.
-	tar --create --blocking-factor=512 --format=posix --pax-option=delete=atime,delete=ctime --sparse --directory="$dir" -- "$member" 4<&- &
+	# Holes are not sent, and fractions of a second are. A backslash in a name is one.
+	tar --create --blocking-factor=512 --format=posix --pax-option=delete=atime,delete=ctime --sparse --no-unquote --directory="$dir" -- "$member" 4<&- &
 	tar=$!
 	watch_host &
 	watcher=$!

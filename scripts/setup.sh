@@ -11,7 +11,7 @@
 # shellcheck disable=SC2154 # the inputs are assigned before this text
 set -Eeuo pipefail
 
-readonly stamps=/var/lib/dvm/setup
+stamps=/var/lib/dvm/setup
 
 check() {
 	local hash=""

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 
 	"dvm/config"
@@ -45,13 +46,26 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 	}
 	var refused *archive.Refused
 	if errors.As(err, &refused) && refused.Link {
-		words := []string{"ssh", c.VM.Name, "tar", "-c", "-C", cmp.Or(c.Paths.Guest, "."), "."}
+		dir, name := c.split()
+		words := []string{"ssh", c.VM.Name, "tar", "-c", "-C", dir, "--", name}
 		err = engine.Advise(err, "where you trust the VM: dvm %s | tar -x", lima.Quote(words))
 	}
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("copy %q to %q: %w", c.Paths.Source(), c.Paths.Destination(), err)
 	}
 	return warnings, err
+}
+
+// split is the path in the guest, as a program there takes it: a directory, and a name in it.
+func (c Copy) split() (dir, name string) {
+	whole := cmp.Or(c.Paths.Guest, ".")
+	if rest, ok := strings.CutPrefix(whole, "~"); ok && (rest == "" || rest[0] == '/') {
+		whole = "/home/" + c.VM.User + rest
+	}
+	if name = path.Base(whole); name == "." || name == ".." || name == "/" {
+		return whole, "."
+	}
+	return path.Dir(whole), name
 }
 
 func (c Copy) toGuest(ctx context.Context) ([]string, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,8 @@ type guestStep struct {
 	force  bool   // apply runs also where the check finds nothing to do
 	turn   string // a script that tells what apply has to wait for, or empty
 	values []variable
+
+	secrets []string // the names of those that it can take, and was not given
 }
 
 // Output is told all lines that a guest step prints, each with its end. They are the guest's: not to be trusted with a
@@ -184,16 +187,22 @@ func (e *markerEvents) report(m lima.Marker) error {
 	return nil
 }
 
-// refused is a check that said no. Where that was for DVM_USER's sake, the guest may have proposed another name.
+// refused is a check that said no. Where that was for DVM_USER's sake, the guest may have proposed another name; where it was
+// for want of a secret, the line says how one is given.
 func (e *markerEvents) refused(m lima.Marker) error {
 	why, name, proposed := strings.Cut(m.Text, "\t")
 	if why == "" {
 		why = fmt.Sprintf("its check ended with exit status %d", m.Status)
 	}
-	err := error(&StepError{Step: e.steps[m.Index].name, Status: m.Status, Why: why})
+	step := e.steps[m.Index]
+	err := error(&StepError{Step: step.name, Status: m.Status, Why: why})
 	var user config.UserName
-	if proposed && user.UnmarshalText([]byte(name)) == nil {
-		err = engine.Advise(err, "%s=%s dvm %s", e.vm.UserFrom, user, e.vm.Name)
+	switch {
+	case len(step.secrets) > 0:
+		pass := strings.Join(append(slices.Clone(e.vm.Pass), step.secrets...), ",")
+		return engine.Advise(err, "%s=… DVM_PASS=%s dvm %s", strings.Join(step.secrets, "=… "), pass, e.vm.Name)
+	case proposed && user.UnmarshalText([]byte(name)) == nil:
+		return engine.Advise(err, "%s=%s dvm %s", e.vm.UserFrom, user, e.vm.Name)
 	}
 	return err
 }

@@ -20,6 +20,11 @@ func setupStep(vm config.VM, script config.Script) guestStep {
 	if script.BuiltIn != nil {
 		step.script, step.turn = script.Body, scripts.Transaction
 		step.values = builtInValues(vm, script.BuiltIn)
+		for _, name := range script.BuiltIn.Secrets {
+			if !slices.Contains(vm.Pass, name) {
+				step.secrets = append(step.secrets, name)
+			}
+		}
 		return step
 	}
 	inputs := slices.Concat([]string{script.ID, script.Body}, flat(shared(vm)), vm.Pass)

@@ -17,7 +17,7 @@ check() {
 		echo "the tunnel's service runs"
 		return
 	elif [[ -z ${TUNNEL_TOKEN-} ]]; then
-		printf '%s\n' "cloudflared wants the tunnel's token in TUNNEL_TOKEN" "TUNNEL_TOKEN=… DVM_PASS=TUNNEL_TOKEN dvm $DVM_VM"
+		echo "cloudflared wants the tunnel's token in TUNNEL_TOKEN"
 		exit 2
 	fi
 	echo "no tunnel's service runs"
@@ -37,7 +37,7 @@ name=cloudflared-stable
 baseurl=https://pkg.cloudflare.com/cloudflared/rpm
 enabled=1
 gpgcheck=1
-gpgkey=https://pkg.cloudflare.com/cloudflare-main.gpg
+gpgkey=https://pkg.cloudflare.com/cloudflare-ascii-pubkey.gpg
 REPO
 	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
 	sudo -n install -d -m 0700 -- "$credentials"

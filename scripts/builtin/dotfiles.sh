@@ -48,7 +48,10 @@ apply() {
 			mv "$1.new" "$1"
 		fi
 		cd "$1"
-		origin=$(git config --get remote.origin.url) || true
+		origin=""
+		if [[ -e .git ]]; then # or git would take a repository above it
+			origin=$(git config --get remote.origin.url) || true
+		fi
 		if [[ $origin != "$2" ]]; then
 			echo "$1 is in the way: it is a clone of ${origin:-nothing}, not of $2" >&2
 			exit 1

@@ -28,7 +28,7 @@ joined() { tailscale status --peers=false >/dev/null 2>&1; }
 
 want_key() {
 	if [[ -z ${TS_AUTHKEY-} ]]; then
-		printf '%s\n' "tailscale wants an auth key in TS_AUTHKEY" "TS_AUTHKEY=… DVM_PASS=TS_AUTHKEY dvm $DVM_VM"
+		echo "tailscale wants an auth key in TS_AUTHKEY"
 		exit 2
 	fi
 }

@@ -29,5 +29,5 @@ compression-algorithm = zstd
 CONFIG
 	fi
 	sudo -n systemctl daemon-reload
-	sudo -n systemctl start systemd-zram-setup@zram0.service
+	sudo -n systemctl start dev-zram0.swap
 }

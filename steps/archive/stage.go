@@ -95,6 +95,8 @@ func (s *Stage) move(from, to string, rename func(from, to string) error) error 
 		return fmt.Errorf("%q is there already, and is no directory", s.shown(to))
 	case !moved.IsDir() && there.IsDir():
 		return fmt.Errorf("%q is there already, and is a directory", s.shown(to))
+	case !moved.IsDir() && !there.Mode().IsRegular() && there.Mode().Type() != fs.ModeSymlink:
+		return fmt.Errorf("%q is there already, and is no file", s.shown(to))
 	case !moved.IsDir():
 		return about(to, rename(from, to))
 	}

@@ -157,7 +157,11 @@ func (u *unpacker) link(header *tar.Header, to string) error {
 		return &Refused{Member: header.Name, Why: "it is a hard link out of the tree"}
 	}
 	from := path.Join(treeName, name)
-	if info, err := u.root.Lstat(from); err != nil || !info.Mode().IsRegular() {
+	info, err := u.root.Lstat(from)
+	switch {
+	case err == nil && info.Mode().Type() == fs.ModeSymlink:
+		return &Refused{Member: header.Name, Why: "it is a hard link to a symbolic link", Link: true}
+	case err != nil || !info.Mode().IsRegular():
 		return &Refused{Member: header.Name, Why: "it is a hard link to no file of the archive"}
 	}
 	return u.root.Link(from, to)

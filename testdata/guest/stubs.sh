@@ -38,7 +38,7 @@ dnf5() {
 			;;
 		docker-*) signed docker-ce https://download.docker.com/linux/fedora/gpg ;;
 		tailscale) signed tailscale https://pkgs.tailscale.com/stable/fedora/repo.gpg ;;
-		cloudflared) signed cloudflared https://pkg.cloudflare.com/cloudflare-main.gpg ;;
+		cloudflared) signed cloudflared https://pkg.cloudflare.com/cloudflare-ascii-pubkey.gpg ;;
 		esac
 		has packages "$package" || missing+=("$package")
 	done
@@ -160,7 +160,7 @@ npm() {
 	install -D /bin/true "$4/bin/codex"
 }
 
-swapon() { ! has up systemd-zram-setup@zram0.service || echo /dev/zram0; }
+swapon() { ! has up dev-zram0.swap || echo /dev/zram0; }
 modprobe() { :; }
 dockerd-rootless-setuptool.sh() { user_only; }
 
