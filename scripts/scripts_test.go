@@ -3,6 +3,7 @@ package scripts_test
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -172,5 +173,22 @@ func checkSources(t *testing.T, text string) {
 	repositories := strings.Count(text, "\nbaseurl=")
 	if strings.Count(text, "\ngpgcheck=1\n") != repositories || strings.Count(text, "\ngpgkey=https://") != repositories {
 		t.Error("a repository's packages are not checked against a key")
+	}
+}
+
+// TestTurnIsAwaitedByCount: the clock of a guest jumps, when the host has slept or the time is set; waiting is not cut short.
+func TestTurnIsAwaitedByCount(t *testing.T) {
+	program := scripts.Session + `
+		is_busy() { ((rounds++ < 3)); }
+		emit() { :; }
+		sleep() { SECONDS=1000000; }
+		rounds=0 other=something
+		session_turn_wait=$1
+		await_turn 0`
+	for wait, want := range map[string]bool{"3": true, "2": false} {
+		err := exec.Command("bash", "-c", program, "bash", wait).Run()
+		if (err == nil) != want {
+			t.Errorf("a turn that comes after 3 rounds is awaited for %s: %v", wait, err)
+		}
 	}
 }

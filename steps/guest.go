@@ -149,7 +149,7 @@ type markerEvents struct {
 // report fails for a marker that the session script would not have sent.
 func (e *markerEvents) report(m lima.Marker) error {
 	if m.Index != e.next || m.Index >= len(e.steps) || e.failed != nil {
-		return fmt.Errorf("the guest says %q of step %d out of turn, so nothing that it says is believed", m.Event, m.Index+1)
+		return fmt.Errorf("the guest says %.40q of step %d out of turn, so nothing that it says is believed", m.Event, m.Index+1)
 	}
 	step := e.steps[m.Index]
 	event := engine.Event{Step: step.name, Why: m.Text, Took: time.Since(e.begin)}
