@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	floodMemory = 256 << 20 // bytes that a dvm may take, whatever a guest sends; a line of it is four times that
+	floodMemory = 128 << 20 // bytes that a dvm may take, whatever a guest sends; a line of it is eight times that
 	floodLog    = 65 << 20  // and that a log may
 	floodWords  = 64 << 10  // and that dvm may say
 	floodTime   = "2s"      // of a guest that does not end
