@@ -131,9 +131,9 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 			return err
 		}
 		if cfg.DryRun {
-			return plan(cfg, stdout)
+			return plan(ctx, cfg, stdout, term)
 		}
-		return sync(ctx, cfg, term)
+		return sync(ctx, cfg, stdout, term)
 	}
 	work := verb{args: command.Args, stdout: stdout, term: term}
 	switch command.Verb {
@@ -162,13 +162,14 @@ func newClient(cfg config.Config, log io.Writer) *lima.Client {
 }
 
 // sync brings the VMs up to date, DVM_JOBS of them at once. One that fails does not stop the others; a signal does.
-func sync(ctx context.Context, cfg config.Config, term *logs.Terminal) error {
+func sync(ctx context.Context, cfg config.Config, stdout io.Writer, term *logs.Terminal) error {
+	events := logs.JSONLines(stdout, cfg.JSON)
 	failures := make([]error, len(cfg.VMs)) // in the order of the VMs
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
 	for i, vm := range cfg.VMs {
 		workers.Go(func() {
 			if ctx.Err() == nil {
-				failures[i] = syncOne(ctx, cfg, vm, term)
+				failures[i] = syncOne(ctx, cfg, vm, events, term)
 			}
 		})
 	}
@@ -180,13 +181,14 @@ func sync(ctx context.Context, cfg config.Config, term *logs.Terminal) error {
 }
 
 // syncOne brings one VM up to date, and says how that ended.
-func syncOne(ctx context.Context, cfg config.Config, vm config.VM, term *logs.Terminal) error {
+func syncOne(ctx context.Context, cfg config.Config, vm config.VM, events io.Writer, term *logs.Terminal) error {
 	shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose, newMask(vm, term))
 	if err != nil {
 		err = fmt.Errorf("%s: %w", vm.Name, err)
 		term.Error(err)
 		return err
 	}
+	shown.Copy(events)
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
 	result, err := steps.Sync(ctx, newClient(cfg, shown.Lima()), vm, shown.Observe, shown.Output)
@@ -212,19 +214,37 @@ func newMask(vm config.VM, term *logs.Terminal) *logs.Mask {
 	return logs.NewMask(values)
 }
 
-// plan prints what a sync would run. It does not ask Lima.
-func plan(cfg config.Config, stdout io.Writer) error {
+// plan prints what a sync would do, VM by VM in their order. It changes nothing.
+func plan(ctx context.Context, cfg config.Config, stdout io.Writer, term *logs.Terminal) error {
 	client := newClient(cfg, io.Discard)
-	var text strings.Builder
-	for _, vm := range cfg.VMs {
-		create, names := steps.Plan(client, vm)
-		fmt.Fprintln(&text, create)
-		for _, name := range names {
-			fmt.Fprintf(&text, "%s %s\n", vm.Name, name)
-		}
+	client.ReadOnly = true
+	if err := client.Installed(); err != nil {
+		term.Warn(err.Error() + "; so a VM without a directory of Lima's is new, and of others nothing is known")
+		term.Hints(err)
 	}
-	_, err := io.WriteString(stdout, text.String())
-	return err
+	forecasts := make([]steps.Forecast, len(cfg.VMs))
+	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
+	for i, vm := range cfg.VMs {
+		workers.Go(func() {
+			ctx, cancel := within(ctx, vm.Timeout)
+			defer cancel()
+			forecasts[i] = steps.Plan(ctx, client, vm)
+		})
+	}
+	workers.Wait()
+	shown := logs.Plan{Stdout: stdout, Term: term, JSON: cfg.JSON}
+	var failures []error
+	for i, vm := range cfg.VMs {
+		forecast := forecasts[i]
+		if err := shown.Show(vm.Name, forecast.Create, forecast.Report, forecast.Events, newMask(vm, term)); err != nil {
+			return err
+		}
+		failures = append(failures, forecast.Err)
+	}
+	if err := errors.Join(failures...); err != nil {
+		return reported{err}
+	}
+	return nil
 }
 
 // load reads the environment for a command about the VMs named, or about every one there is where DVM_ALL says so.

@@ -187,6 +187,20 @@ func inGuest(ts *testscript.TestScript, vm, command string, stdin io.Reader) ([]
 	return cmd.CombinedOutput()
 }
 
+// placeStubs takes testdata/guest/stubs.sh from its stdin.
+const placeStubs = `set -e
+	install -m 0755 /dev/stdin /usr/local/bin/dnf5
+	cd /usr/local/bin
+	for name in rpm podman docker dockerd-rootless-setuptool.sh systemctl loginctl tailscale systemd-creds npm swapon \
+		modprobe git ssh-keygen usermod; do
+		ln -sf dnf5 $name
+	done
+	mkdir -p /etc/yum.repos.d
+	mkdir -m 0777 /var/lib/stub
+	cd /var/lib/stub
+	touch packages calls up hang hung
+	chmod 0666 *`
+
 // stubs gives a VM's guest what stands in for Fedora's programs.
 func stubs(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
@@ -195,18 +209,7 @@ func stubs(ts *testscript.TestScript, neg bool, args []string) {
 	program, err := os.Open(filepath.Join("testdata", "guest", "stubs.sh"))
 	ts.Check(err)
 	defer program.Close()
-	out, err := inGuest(ts, args[0], `set -e
-		install -m 0755 /dev/stdin /usr/local/bin/dnf5
-		cd /usr/local/bin
-		for name in rpm podman docker dockerd-rootless-setuptool.sh systemctl loginctl tailscale systemd-creds npm swapon \
-			modprobe git ssh-keygen usermod; do
-			ln -sf dnf5 $name
-		done
-		mkdir -p /etc/yum.repos.d
-		mkdir -m 0777 /var/lib/stub
-		cd /var/lib/stub
-		touch packages calls up hang hung
-		chmod 0666 *`, program)
+	out, err := inGuest(ts, args[0], placeStubs, program)
 	ts.Logf("%s", out)
 	ts.Check(err)
 }

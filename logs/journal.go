@@ -9,9 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
-
-	"github.com/rs/zerolog"
 
 	"dvm/engine"
 )
@@ -36,7 +33,8 @@ type Journal struct {
 	vm     string
 	lima   *logFile
 	setup  *logFile
-	events *os.File
+	file   *os.File // events.jsonl
+	events io.Writer
 }
 
 // OpenJournal makes the VM's directory below stateDir and opens events.jsonl; the logs themselves wait for Begin.
@@ -57,6 +55,7 @@ func OpenJournal(stateDir, vm string) (*Journal, error) {
 		vm:     vm,
 		lima:   &logFile{path: filepath.Join(dir, limaLog)},
 		setup:  &logFile{path: filepath.Join(dir, setupLog)},
+		file:   events,
 		events: events,
 	}, nil
 }
@@ -105,25 +104,29 @@ func (j *Journal) Fail() error {
 
 // Close ends the run.
 func (j *Journal) Close() error {
-	return errors.Join(j.lima.close(), j.setup.close(), j.events.Close())
+	return errors.Join(j.lima.close(), j.setup.close(), j.file.Close())
 }
 
 // Record adds a step's event to events.jsonl.
 func (j *Journal) Record(event engine.Event) {
-	logger := zerolog.New(j.events)
-	line := logger.Log().Time("time", time.Now()).
-		Str("vm", j.vm).Str("step", event.Step).Str("state", string(event.State))
-	if event.Took > 0 {
-		line = line.Float64("seconds", event.Took.Seconds())
+	more := extra{}
+	if event.State == engine.Failed {
+		more.log = j.Path(isSetup(event.Step))
 	}
-	if event.Why != "" {
-		line = line.Str("reason", event.Why)
-	}
-	if event.Err != nil {
-		line = line.Str("error", event.Err.Error())
-	}
-	line.Send()
+	writeEvent(j.events, j.vm, event, more)
 }
+
+// Conclude adds what became of the VM to events.jsonl.
+func (j *Journal) Conclude(report engine.Report, err error, status int) {
+	state := "ready"
+	if err != nil {
+		state = "failed"
+	}
+	writeSummary(j.events, j.vm, state, report, []engine.State{engine.OK, engine.Changed, engine.Failed, engine.NotRun}, err, status)
+}
+
+// Copy writes each object of events.jsonl to w too.
+func (j *Journal) Copy(w io.Writer) { j.events = io.MultiWriter(j.file, w) }
 
 // logFile is a log that may still be held in memory.
 type logFile struct {

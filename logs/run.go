@@ -51,10 +51,7 @@ func (r *Run) Observe(event engine.Event) {
 	if event.State == engine.Applying || event.State == engine.Failed {
 		r.problem.note(r.journal.Begin())
 	}
-	event.Why = r.mask.Text(Clean(event.Why))
-	if event.Err != nil {
-		event.Err = errors.New(r.mask.Text(event.Err.Error()))
-	}
+	event = cleaned(event, r.mask)
 	switch event.State {
 	case engine.OK, engine.Changed, engine.Failed:
 		r.flush()
@@ -62,6 +59,9 @@ func (r *Run) Observe(event engine.Event) {
 	r.journal.Record(event)
 	r.progress.Observe(event)
 }
+
+// Copy writes each event to w too, as the JSON object that events.jsonl gets.
+func (r *Run) Copy(w io.Writer) { r.journal.Copy(w) }
 
 // Output is told each line that a guest step prints.
 func (r *Run) Output(step string, setup bool, line string) {
@@ -146,6 +146,12 @@ func (r *Run) End(report engine.Report, err error) {
 	} else {
 		r.term.Line("%s ready: %s", r.vm, summary(report))
 	}
+	if err != nil {
+		status := exitStatus(err)
+		r.journal.Conclude(report, errors.New(r.mask.Text(err.Error())), status)
+	} else {
+		r.journal.Conclude(report, nil, 0)
+	}
 	r.problem.note(r.journal.Close())
 	if err := r.problem.err; err != nil {
 		r.term.Warn(err.Error())
@@ -165,7 +171,7 @@ func (r *Run) explain(report engine.Report, err error) {
 	r.problem.note(r.journal.Fail())
 	setup := false
 	for _, step := range report.Steps {
-		setup = setup || step.State == engine.Failed && strings.HasPrefix(step.Step, "setup ")
+		setup = setup || step.State == engine.Failed && isSetup(step.Step)
 	}
 	tail := r.lima.tail
 	if setup {
@@ -179,6 +185,9 @@ func (r *Run) explain(report engine.Report, err error) {
 		r.term.Line("    %s", line)
 	}
 }
+
+// isSetup tells the steps that run setup scripts, whose output has a log of its own.
+func isSetup(step string) bool { return strings.HasPrefix(step, "setup ") }
 
 // summary is `3 changed, 2 ok, 51 s`, or `nothing to do, 0.2 s`.
 func summary(report engine.Report) string {

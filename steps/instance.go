@@ -27,18 +27,19 @@ type instance struct {
 	waiting func(why string)
 	session *lima.Session // connected and unused, or nil
 	created bool
+	away    string // why nothing can be run in it, or empty
 }
 
 func (s *instance) Name() string { return "instance" }
 
-// Check never leaves a session open where something is to do.
+// Check leaves a session open only where the guest can be reached.
 func (s *instance) Check(ctx context.Context) (engine.Finding, error) {
 	exists, err := s.lima.Exists(s.vm.Instance)
 	if err != nil {
 		return engine.Finding{}, err
 	}
 	if !exists {
-		return engine.Finding{Change: true, Why: s.newMachine()}, nil
+		return s.missing(), nil
 	}
 	if s.lima.Alive(s.vm.Instance) {
 		if s.session, err = s.lima.Connect(s.vm.Instance); err != nil {
@@ -46,14 +47,18 @@ func (s *instance) Check(ctx context.Context) (engine.Finding, error) {
 		}
 	}
 	found, err := s.look(ctx)
-	if err != nil || found.Change {
+	if err != nil || s.away != "" {
 		s.disconnect()
 	}
 	return found, err
 }
 
-func (s *instance) newMachine() string {
-	return fmt.Sprintf("create: %d CPUs, %s GiB memory, %s GiB disk", s.vm.CPUs, s.vm.Memory, s.vm.Disk)
+const newVM = "the VM is new"
+
+func (s *instance) missing() engine.Finding {
+	s.away = newVM
+	size := fmt.Sprintf("%d CPUs, %s GiB memory, %s GiB disk", s.vm.CPUs, s.vm.Memory, s.vm.Disk)
+	return engine.Finding{Change: true, Why: "create: " + size, From: "no VM", To: size}
 }
 
 func (s *instance) look(ctx context.Context) (engine.Finding, error) {
@@ -62,21 +67,27 @@ func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 		return engine.Finding{}, err
 	}
 	if found == nil {
-		return engine.Finding{Change: true, Why: s.newMachine()}, nil
+		return s.missing(), nil
 	}
 	if err := s.refuse(found); err != nil {
 		return engine.Finding{}, err
 	}
-	switch found.Status {
-	case lima.Stopped:
-		return engine.Finding{Change: true, Why: "start: it is stopped"}, nil
-	case lima.Broken:
-		return engine.Finding{Change: true, Why: "repair: Lima says that it is broken"}, nil
+	switch {
+	case found.Status == lima.Stopped:
+		return s.absent("start: it is stopped", "stopped"), nil
+	case found.Status == lima.Broken:
+		return s.absent("repair: Lima says that it is broken", "broken"), nil
+	case !s.lima.Booted(s.vm.Instance):
+		return s.absent("wait: it boots", "booting"), nil
 	}
-	if !s.lima.Booted(s.vm.Instance) {
-		return engine.Finding{Change: true, Why: "wait: it boots"}, nil
-	}
+	s.away = ""
 	return engine.Finding{Why: "running"}, nil
+}
+
+// absent is the finding of a VM that has to be made to run first.
+func (s *instance) absent(why, is string) engine.Finding {
+	s.away = "the VM is " + is
+	return engine.Finding{Change: true, Why: why, From: is, To: "running"}
 }
 
 // refuse names what must not be provisioned.
@@ -110,6 +121,7 @@ func (s *instance) refuse(found *lima.Instance) error {
 
 // Apply looks again once it holds the lock: between the check and the lock, another dvm may have acted.
 func (s *instance) Apply(ctx context.Context) (err error) {
+	s.disconnect()
 	lock, err := startLock(ctx, s.lima, s.vm, s.waiting)
 	if err != nil {
 		return err

@@ -37,14 +37,6 @@ func Sync(ctx context.Context, client *lima.Client, vm config.VM, observe engine
 func stages(step *instance, output Output) []engine.Stage {
 	return []engine.Stage{
 		engine.Single(step),
-		&guest{vm: step.vm, steps: guestSteps(step.vm), connect: step.connect, output: output},
+		&guest{vm: step.vm, steps: guestSteps(step.vm), at: step, output: output},
 	}
-}
-
-// Plan lists the steps of a sync, and the command that creates the instance where there is none.
-func Plan(client *lima.Client, vm config.VM) (create string, names []string) {
-	for _, stage := range stages(&instance{vm: vm, lima: client}, nil) {
-		names = append(names, stage.Names()...)
-	}
-	return lima.Quote(append(client.Command, client.CreateArgs(machine(vm))...)), names
 }

@@ -1,0 +1,74 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"dvm/config"
+	"dvm/engine"
+	"dvm/engine/lima"
+)
+
+// Forecast is what a sync would do.
+type Forecast struct {
+	engine.Report
+	Events []engine.Event // the final ones and the warnings, in order
+	Create string         // the command that makes the VM, for a shell; empty where there is one
+}
+
+// Plan says what a sync would do, by the checks that a sync makes. It takes no lock and changes nothing.
+func Plan(ctx context.Context, client *lima.Client, vm config.VM) Forecast {
+	step := &instance{vm: vm, lima: client, waiting: func(string) {}}
+	defer step.disconnect()
+	list := stages(step, func(string, bool, string) {})
+	if exists, err := client.Exists(vm.Instance); exists && err == nil && client.Installed() != nil {
+		list = []engine.Stage{untold{list}}
+	}
+	var forecast Forecast
+	forecast.Report = engine.Plan(ctx, list, func(event engine.Event) {
+		switch event.State {
+		case engine.Started, engine.Waiting:
+		default:
+			forecast.Events = append(forecast.Events, event)
+		}
+	})
+	if step.away == newVM {
+		forecast.Create = lima.Quote(slices.Concat(client.Command, client.CreateArgs(machine(vm))))
+	}
+	return forecast
+}
+
+// Plan checks the steps where the guest can be reached. Elsewhere only those of a new VM are known that every new VM needs.
+func (g *guest) Plan(ctx context.Context, observe engine.Observer) error {
+	if g.at.away == "" {
+		return g.session(ctx, "check", observe)
+	}
+	for _, step := range g.steps {
+		if g.at.away == newVM && (step.fresh || step.force) {
+			observe(engine.Event{Step: step.name, State: engine.Change, From: newVM, To: step.wants})
+		} else {
+			observe(engine.Event{Step: step.name, State: engine.Unknown, Why: g.at.away})
+		}
+	}
+	return nil
+}
+
+// untold is what a sync takes where nobody can be asked: limactl is missing, though there is an instance.
+type untold struct{ stages []engine.Stage }
+
+func (u untold) Names() (names []string) {
+	for _, stage := range u.stages {
+		names = append(names, stage.Names()...)
+	}
+	return names
+}
+
+func (u untold) Plan(_ context.Context, observe engine.Observer) error {
+	for _, name := range u.Names() {
+		observe(engine.Event{Step: name, State: engine.Unknown, Why: "the VM exists, and there is no limactl to ask"})
+	}
+	return nil
+}
+
+func (u untold) Run(context.Context, engine.Observer) error { return errors.New("there is no limactl") }
