@@ -25,6 +25,8 @@ type instance struct {
 	vm      config.VM
 	lima    *lima.Client
 	waiting func(why string)
+	warning func(text, hint string)
+	warned  map[string]bool
 	session *lima.Session // connected and unused, or nil
 	created bool
 	away    string // why nothing can be run in it, or empty
@@ -57,6 +59,9 @@ const newVM = "the VM is new"
 
 func (s *instance) missing() engine.Finding {
 	s.away = newVM
+	pairs := machine(s.vm).Forwards.Pairs
+	s.shadowed(pairs)
+	s.conflicts(pairs, noPair)
 	size := fmt.Sprintf("%d CPUs, %s GiB memory, %s GiB disk", s.vm.CPUs, s.vm.Memory, s.vm.Disk)
 	return engine.Finding{Change: true, Why: "create: " + size, From: "no VM", To: size}
 }
@@ -72,22 +77,39 @@ func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 	if err := s.refuse(found); err != nil {
 		return engine.Finding{}, err
 	}
+	a, err := s.adjustment(found)
+	if err != nil {
+		return engine.Finding{}, err
+	}
+	s.report(a, found.Status == lima.Running)
 	switch {
 	case found.Status == lima.Stopped:
-		return s.absent("start: it is stopped", "stopped"), nil
+		return s.absent(a, "start: it is stopped", "stopped"), nil
 	case found.Status == lima.Broken:
-		return s.absent("repair: Lima says that it is broken", "broken"), nil
+		return s.absent(a, "repair: Lima says that it is broken", "broken"), nil
 	case !s.lima.Booted(s.vm.Instance):
-		return s.absent("wait: it boots", "booting"), nil
+		return s.absent(a, "wait: it boots", "booting"), nil
 	}
 	s.away = ""
-	return engine.Finding{Why: "running"}, nil
+	s.conflicts(a.added(), func(pair lima.Pair) bool { return !a.needsSSH(pair) })
+	return s.adjusting(a), nil
 }
 
 // absent is the finding of a VM that has to be made to run first.
-func (s *instance) absent(why, is string) engine.Finding {
+func (s *instance) absent(a adjustment, why, is string) engine.Finding {
 	s.away = "the VM is " + is
-	return engine.Finding{Change: true, Why: why, From: is, To: "running"}
+	found := engine.Finding{Change: true, Why: why, From: is, To: "running"}
+	if is == "booting" {
+		return found // what it is to have is looked at once it runs
+	}
+	s.conflicts(a.want.Pairs, noPair)
+	if from := a.from(s.vm.Resize); from != "" {
+		to := a.to(s.vm.Resize)
+		found.Why += "; " + from + " -> " + to
+		found.From += ", " + from
+		found.To += ", " + to
+	}
+	return found
 }
 
 // refuse names what must not be provisioned.
@@ -145,18 +167,45 @@ func (s *instance) Apply(ctx context.Context) (err error) {
 	if err := s.refuse(found); err != nil {
 		return err
 	}
-	switch found.Status {
-	case lima.Broken:
+	return s.bringUp(ctx, lock, found)
+}
+
+// bringUp makes an instance run, with the configuration that is asked for.
+func (s *instance) bringUp(ctx context.Context, lock *lima.Lock, found *lima.Instance) error {
+	if found.Status == lima.Running {
+		if err := s.unfinished(ctx, s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin)); err != nil {
+			return err
+		}
+	}
+	a, err := s.adjustment(found)
+	if err != nil {
+		return err
+	}
+	switch {
+	case found.Status == lima.Broken:
 		// What the guest has in memory is worth a try; whether it worked can't be told, and nothing else can be done.
 		_ = s.lima.Flush(ctx, s.vm.Instance, flushWithin)
-		if err := s.lima.StopForce(ctx, lock, s.vm.Instance); err != nil {
-			return err
+		err = s.lima.StopForce(ctx, lock, s.vm.Instance)
+	case a.restart:
+		if err = s.idle(ctx); err == nil {
+			err = s.lima.Stop(ctx, lock, s.vm.Instance)
 		}
-		fallthrough
-	case lima.Stopped:
-		if err := s.unfinished(ctx, s.lima.Start(ctx, lock, s.vm.Instance)); err != nil {
-			return err
-		}
+	case found.Status == lima.Running:
+		return s.amend(ctx, lock, a)
+	}
+	if err == nil {
+		err = s.start(ctx, lock, a)
+	}
+	return err
+}
+
+// start starts a stopped instance, once its configuration is the one that is asked for.
+func (s *instance) start(ctx context.Context, lock *lima.Lock, a adjustment) error {
+	if err := s.edit(ctx, lock, a); err != nil {
+		return err
+	}
+	if err := s.lima.Start(ctx, lock, s.vm.Instance); err != nil {
+		return s.unfinished(ctx, err)
 	}
 	return s.unfinished(ctx, s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin))
 }
@@ -215,8 +264,6 @@ func machine(vm config.VM) lima.Machine {
 		DiskGiB:    vm.Disk.String(),
 		Containerd: vm.Containerd,
 	}
-	for _, pair := range vm.Ports {
-		m.Ports = append(m.Ports, pair.String())
-	}
+	m.Forwards = wantedForwards(vm, lima.Forwards{})
 	return m
 }

@@ -19,20 +19,21 @@ type Forecast struct {
 
 // Plan says what a sync would do, by the checks that a sync makes. It takes no lock and changes nothing.
 func Plan(ctx context.Context, client *lima.Client, vm config.VM) Forecast {
-	step := &instance{vm: vm, lima: client, waiting: func(string) {}}
-	defer step.disconnect()
-	list := stages(step, func(string, bool, string) {})
-	if exists, err := client.Exists(vm.Instance); exists && err == nil && client.Installed() != nil {
-		list = []engine.Stage{untold{list}}
-	}
 	var forecast Forecast
-	forecast.Report = engine.Plan(ctx, list, func(event engine.Event) {
+	keep := func(event engine.Event) {
 		switch event.State {
 		case engine.Started, engine.Waiting:
 		default:
 			forecast.Events = append(forecast.Events, event)
 		}
-	})
+	}
+	step := &instance{vm: vm, lima: client, waiting: func(string) {}, warning: warnings(keep)}
+	defer step.disconnect()
+	list := stages(step, func(string, bool, string) {})
+	if exists, err := client.Exists(vm.Instance); exists && err == nil && client.Installed() != nil {
+		list = []engine.Stage{untold{list}}
+	}
+	forecast.Report = engine.Plan(ctx, list, keep)
 	if step.away == newVM {
 		forecast.Create = lima.Quote(slices.Concat(client.Command, client.CreateArgs(machine(vm))))
 	}

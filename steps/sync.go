@@ -20,7 +20,7 @@ type Result struct {
 func Sync(ctx context.Context, client *lima.Client, vm config.VM, observe engine.Observer, output Output) (result Result, err error) {
 	step := &instance{vm: vm, lima: client, waiting: func(why string) {
 		observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
-	}}
+	}, warning: warnings(observe)}
 	defer step.disconnect()
 	lock, err := client.SyncLock(ctx, vm.Instance, func(holder lima.Holder) {
 		observe(engine.Event{Step: "instance", State: engine.Started})
@@ -38,5 +38,12 @@ func stages(step *instance, output Output) []engine.Stage {
 	return []engine.Stage{
 		engine.Single(step),
 		&guest{vm: step.vm, steps: guestSteps(step.vm), at: step, output: output},
+	}
+}
+
+// warnings turns what the step for the instance warns of into events.
+func warnings(observe engine.Observer) func(text, hint string) {
+	return func(text, hint string) {
+		observe(engine.Event{Step: "instance", State: engine.Warning, Why: text, Hint: hint})
 	}
 }
