@@ -61,6 +61,12 @@ var choices = []struct {
 	{"DVM_PACKAGES", []string{"", "ripgrep", "ripgrep git"}},
 	{"DVM_SETUP", []string{"", "./a.sh", "./a.sh,./b.sh", "git,./b.sh", "ssh-key,git"}},
 	{"DVM_GIT_NAME", []string{"", "Ann", "Bob"}},
+	{"DVM_PORTS", []string{"", "none", "43117:43117", "43117:43117 43118:43119", "43120:43121"}},
+	{"DVM_PORTS_ONLY", []string{"", "", "0", "1"}},
+	{"DVM_CPUS", []string{"", "2", "3"}},
+	{"DVM_DISK", []string{"", "", "30", "31"}},
+	{"DVM_RESTART", []string{"", "1"}},
+	{"DVM_RESIZE", []string{"", "1"}},
 	{"DVM_FORCE", []string{"", "", "", "1"}},
 }
 
@@ -201,13 +207,15 @@ func (w *world) disturb(random *rand.Rand) (story string) {
 	for _, choice := range choices {
 		w.vars = append(w.vars, choice.name+"="+choice.values[random.IntN(len(choice.values))])
 	}
-	if random.IntN(6) == 0 {
-		cmd := exec.Command("limactl", "stop", "dvm-app")
-		cmd.Env = w.env
-		if out, err := cmd.CombinedOutput(); err != nil {
-			w.t.Fatalf("stop: %v\n%s", err, out)
+	for _, words := range [][]string{{"stop", "dvm-app"}, {"start", "--yes", "--cpus", "4", "dvm-app"}} {
+		if random.IntN(6) == 0 {
+			cmd := exec.Command("limactl", words...)
+			cmd.Env = w.env
+			if out, err := cmd.CombinedOutput(); err != nil {
+				w.t.Fatalf("%s: %v\n%s", words, err, out)
+			}
+			did = append(did, strings.Join(words, " "))
 		}
-		did = append(did, "stop")
 	}
 	return fmt.Sprintf("after %q with %s", did, strings.Join(w.vars, " "))
 }

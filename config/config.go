@@ -6,6 +6,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -56,6 +57,16 @@ type VM struct {
 
 // Given names the variables that gave a size, such as DVM_CPUS__APP; empty where the size is the default.
 type Given struct{ CPUs, Memory, Disk string }
+
+// OnlyOwn is the VM with those sizes alone that variables of its own give.
+func (vm VM) OnlyOwn() VM {
+	for _, variable := range []*string{&vm.Given.CPUs, &vm.Given.Memory, &vm.Given.Disk} {
+		if !strings.HasSuffix(*variable, suffix(vm.Name)) {
+			*variable = ""
+		}
+	}
+	return vm
+}
 
 // CodeDir is the directory in the guest that holds the project's code.
 func (vm VM) CodeDir() string { return "/home/" + vm.User + "/code/" + vm.Name }

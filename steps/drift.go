@@ -52,6 +52,14 @@ func sizesOf(vm config.VM, found *lima.Instance) (sizes []sizeDrift) {
 	return sizes
 }
 
+// Differences says how the sizes of an instance differ from variables that are set for it.
+func Differences(vm config.VM, found *lima.Instance) (texts []string) {
+	for _, size := range sizesOf(vm, found) {
+		texts = append(texts, size.String())
+	}
+	return texts
+}
+
 func toGiB(bytes int64) config.GiB { return config.GiB(float64(bytes) / gib) }
 
 // differs passes over what is lost where Lima writes a size down.
