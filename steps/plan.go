@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"dvm/config"
@@ -31,7 +30,13 @@ func Plan(ctx context.Context, client *lima.Client, vm config.VM) Forecast {
 	defer step.disconnect()
 	list := stages(step, func(string, bool, string) {})
 	if exists, err := client.Exists(vm.Instance); exists && err == nil && client.Installed() != nil {
-		list = []engine.Stage{untold{list}}
+		for _, stage := range list {
+			for _, name := range stage.Names() {
+				keep(engine.Event{Step: name, State: engine.Unknown, Why: "the VM exists, and there is no limactl to ask"})
+			}
+		}
+		forecast.Steps = forecast.Events
+		return forecast
 	}
 	forecast.Report = engine.Plan(ctx, list, keep)
 	if step.away == newVM {
@@ -54,22 +59,3 @@ func (g *guest) Plan(ctx context.Context, observe engine.Observer) error {
 	}
 	return nil
 }
-
-// untold is what a sync takes where nobody can be asked: limactl is missing, though there is an instance.
-type untold struct{ stages []engine.Stage }
-
-func (u untold) Names() (names []string) {
-	for _, stage := range u.stages {
-		names = append(names, stage.Names()...)
-	}
-	return names
-}
-
-func (u untold) Plan(_ context.Context, observe engine.Observer) error {
-	for _, name := range u.Names() {
-		observe(engine.Event{Step: name, State: engine.Unknown, Why: "the VM exists, and there is no limactl to ask"})
-	}
-	return nil
-}
-
-func (u untold) Run(context.Context, engine.Observer) error { return errors.New("there is no limactl") }

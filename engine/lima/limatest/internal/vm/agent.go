@@ -105,6 +105,15 @@ func (a *agent) run() error {
 		}
 	}()
 	a.emit(Status{SSHLocalPort: a.port})
+	if a.spec.OwnNet {
+		defer os.Remove(netSocket(a.spec.Dir))
+		end, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			(&forwarder{agent: a, open: map[address]net.Listener{}}).run(end)
+			close(ended)
+		}()
+		defer func() { close(end); <-ended }()
+	}
 	return a.follow(guest, stop)
 }
 
@@ -150,7 +159,7 @@ func (a *agent) follow(g *guest, stop <-chan os.Signal) error {
 // booted says what Lima says when the guest has come so far.
 func (a *agent) booted(report string) (err error) {
 	if report == reportSSH {
-		if a.mux, err = serveMux(a.spec.path("ssh.sock"), dialGuest); err != nil {
+		if a.mux, err = serveMux(a.spec.path("ssh.sock"), a.dialGuest); err != nil {
 			return err
 		}
 		a.record("info", "The essential requirement 1 of 3 is satisfied")
@@ -173,11 +182,6 @@ func (a *agent) booted(report string) (err error) {
 	}
 	a.emit(status)
 	return nil
-}
-
-// dialGuest connects to a port of the guest, whose network is this machine's.
-func dialGuest(port int) (net.Conn, error) {
-	return net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
 
 func (a *agent) emit(s Status) {

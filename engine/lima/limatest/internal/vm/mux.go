@@ -158,17 +158,22 @@ func relayPort(l net.Listener, dial func() (net.Conn, error)) {
 				return
 			}
 			defer to.Close()
-			done := make(chan struct{})
-			go func() {
-				_, _ = io.Copy(to, from)
-				closeWrite(to)
-				close(done)
-			}()
-			_, _ = io.Copy(from, to)
-			closeWrite(from)
-			<-done
+			join(from, to)
 		}()
 	}
+}
+
+// join passes on what comes from either side, until both have ended.
+func join(a, b net.Conn) {
+	done := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(b, a)
+		closeWrite(b)
+		close(done)
+	}()
+	_, _ = io.Copy(a, b)
+	closeWrite(a)
+	<-done
 }
 
 // closeWrite tells the other side that there is no more, where the connection can.
