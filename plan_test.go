@@ -80,44 +80,49 @@ func TestPlanIsTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.dvm("app")
-	w.guest(placeStubs, stubs)
 	told := map[string]int{}
+	w.vars = []string{"DVM_SETUP=./a.sh", "DVM_SUBGID_COUNT=0"}
+	w.compare("a new VM", w.dvm("app", "DVM_DRY_RUN=1"), w.dvm("app"), told)
+	w.guest(placeStubs, stubs)
 	for round := range *planRounds {
 		seed := *planSeed + uint64(round)
-		random := rand.New(rand.NewPCG(seed, 0))
-		story := w.disturb(random)
+		story := fmt.Sprintf("seed %d: %s", seed, w.disturb(rand.New(rand.NewPCG(seed, 0))))
 		before := w.state()
 		plan := w.dvm("app", "DVM_DRY_RUN=1")
 		if after := w.state(); after != before {
-			t.Fatalf("seed %d: %s\nthe plan changed something", seed, story)
+			t.Fatalf("%s\nthe plan changed something", story)
 		}
-		run := w.dvm("app")
-		for i, step := range plan {
-			did := run[i]
-			if step.Step != did.Step {
-				t.Fatalf("seed %d: %s\nplanned step %q, run step %q", seed, story, step.Step, did.Step)
-			}
-			told[step.State]++
-			kept := map[string]bool{
-				"ok":      did.State == "ok",
-				"change":  did.State == "changed" || did.State == "failed",
-				"unknown": did.State != "not_run",
-				"failed":  did.State == "failed",
-				"not_run": did.State == "not_run",
-			}[step.State]
-			if !kept {
-				t.Errorf("seed %d: %s\n%s: planned %+v\nrun %+v", seed, story, step.Step, step, did)
-			}
-			if did.State == "failed" {
-				break
-			}
-		}
+		w.compare(story, plan, w.dvm("app"), told)
 	}
 	if told["ok"] < *planRounds || told["change"] < *planRounds {
 		t.Errorf("the plans said too little to be of use: %v", told)
 	}
 	t.Logf("the plans said %v", told)
+}
+
+// compare holds a plan against the run that followed it, up to the first step that failed.
+func (w *world) compare(story string, plan, run []told, count map[string]int) {
+	w.t.Helper()
+	if len(plan) != len(run) {
+		w.t.Fatalf("%s\n%d steps are planned, and %d were run", story, len(plan), len(run))
+	}
+	for i, step := range plan {
+		did := run[i]
+		count[step.State]++
+		kept := map[string]bool{
+			"ok":      did.State == "ok",
+			"change":  did.State == "changed" || did.State == "failed",
+			"unknown": did.State != "not_run",
+			"failed":  did.State == "failed",
+			"not_run": did.State == "not_run",
+		}[step.State]
+		if !kept || step.Step != did.Step {
+			w.t.Errorf("%s\nplanned %+v\nrun %+v", story, step, did)
+		}
+		if did.State == "failed" {
+			return
+		}
+	}
 }
 
 // world is a host with one VM.
