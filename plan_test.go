@@ -18,7 +18,7 @@ import (
 
 var (
 	planSeed   = flag.Uint64("plan.seed", 1, "first seed of TestPlanIsTheRun")
-	planRounds = flag.Int("plan.rounds", 16, "starting states that TestPlanIsTheRun makes")
+	planRounds = flag.Int("plan.rounds", 10, "starting states that TestPlanIsTheRun makes")
 )
 
 // mischief are shell commands that spoil something in a guest, as root; $u is a user whom dvm may have made.
