@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"dvm/engine"
@@ -39,9 +40,16 @@ func (s *instance) adjustment(found *lima.Instance) (adjustment, error) {
 	return a, nil
 }
 
-// needsSSH tells a pair that has to be forwarded from one that Lima forwards by itself, as it does with every listener.
+// needsSSH tells a pair that has to be forwarded from one that Lima forwards by itself, as it does with every listener that
+// no other rule is for.
 func (d drift) needsSSH(pair lima.Pair) bool {
-	return pair.Host != pair.Guest || d.have.Only
+	return pair.Host != pair.Guest || d.have.Only ||
+		slices.ContainsFunc(d.have.Pairs, func(other lima.Pair) bool { return other.Guest == pair.Guest })
+}
+
+// amended are the rules with the pairs that are added to the running instance.
+func (a adjustment) amended() lima.Forwards {
+	return lima.Forwards{Pairs: slices.Concat(a.have.Pairs, a.live), Only: a.have.Only}
 }
 
 // waits tells whether something can't be had without a restart.
@@ -60,9 +68,7 @@ func (s *instance) adjusting(a adjustment) engine.Finding {
 		}
 		return engine.Finding{Change: true, Why: "restart: " + from + " -> " + to, From: from, To: to}
 	case len(a.live) > 0:
-		have := a.have
-		have.Pairs = append(have.Pairs[:len(have.Pairs):len(have.Pairs)], a.live...)
-		from, to := "ports "+inWords(a.have), "ports "+inWords(have)
+		from, to := "ports "+inWords(a.have), "ports "+inWords(a.amended())
 		return engine.Finding{Change: true, Why: from + " -> " + to, From: from, To: to}
 	}
 	return engine.Finding{Why: "running"}
@@ -111,7 +117,7 @@ func (s *instance) reportWaiting(a adjustment) {
 		}
 	}
 	if len(waiting) > 0 {
-		s.warn(strings.Join(waiting, "; ")+": until it is restarted", "DVM_RESTART=1 "+resize+"dvm "+s.vm.Name)
+		s.warn(strings.Join(waiting, "; ")+"; that takes a restart", "DVM_RESTART=1 "+resize+"dvm "+s.vm.Name)
 	}
 }
 
@@ -146,12 +152,10 @@ func (s *instance) amend(ctx context.Context, lock *lima.Lock, a adjustment) err
 			continue
 		}
 		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
-			return engine.Advise(err, "DVM_RESTART=1 dvm %s", s.vm.Name)
+			return engine.Advise(err, "dvm stop %[1]s; dvm %[1]s", s.vm.Name)
 		}
 	}
-	forwards := a.have
-	forwards.Pairs = append(forwards.Pairs[:len(forwards.Pairs):len(forwards.Pairs)], a.live...)
-	return s.lima.Amend(ctx, lock, s.vm.Instance, forwards)
+	return s.lima.Amend(ctx, lock, s.vm.Instance, a.amended())
 }
 
 // idle refuses to go on where a restart would end what somebody runs.
