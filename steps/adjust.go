@@ -17,6 +17,7 @@ type adjustment struct {
 	drift
 	edited  bool        // the configuration is not the one that the instance was started with
 	live    []lima.Pair // are added to the running instance
+	lost    []lima.Pair // were added to it, and are gone
 	restart bool
 }
 
@@ -34,6 +35,11 @@ func (s *instance) adjustment(found *lima.Instance) (adjustment, error) {
 	for _, pair := range a.added() {
 		if !a.needsSSH(pair) || s.lima.CanForward(s.vm.Instance) && freePort(pair.Host) {
 			a.live = append(a.live, pair)
+		}
+	}
+	for _, pair := range s.lima.Live(s.vm.Instance) {
+		if slices.Contains(a.have.Pairs, pair) && s.lima.CanForward(s.vm.Instance) && freePort(pair.Host) {
+			a.lost = append(a.lost, pair)
 		}
 	}
 	a.restart = s.vm.Restart && a.waits(s.vm.Resize)
@@ -70,6 +76,9 @@ func (s *instance) adjusting(a adjustment) engine.Finding {
 	case len(a.live) > 0:
 		from, to := "ports "+inWords(a.have), "ports "+inWords(a.amended())
 		return engine.Finding{Change: true, Why: from + " -> " + to, From: from, To: to}
+	case len(a.lost) > 0:
+		from := listed(a.lost) + " no longer forwarded"
+		return engine.Finding{Change: true, Why: from, From: from, To: "forwarded"}
 	}
 	return engine.Finding{Why: "running"}
 }
@@ -144,16 +153,16 @@ func (s *instance) edit(ctx context.Context, lock *lima.Lock, a adjustment) erro
 
 // amend adds pairs to a running instance: at once, and in its configuration for the next start.
 func (s *instance) amend(ctx context.Context, lock *lima.Lock, a adjustment) error {
-	if len(a.live) == 0 {
-		return nil
-	}
-	for _, pair := range a.live {
-		if !a.needsSSH(pair) {
+	for _, pair := range slices.Concat(a.lost, a.live) {
+		if slices.Contains(a.live, pair) && !a.needsSSH(pair) {
 			continue
 		}
 		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
 			return engine.Advise(err, "dvm stop %[1]s; dvm %[1]s", s.vm.Name)
 		}
+	}
+	if len(a.live) == 0 {
+		return nil
 	}
 	return s.lima.Amend(ctx, lock, s.vm.Instance, a.amended())
 }
