@@ -26,8 +26,11 @@ func (p Plan) Show(vm, create string, report engine.Report, events []engine.Even
 	for _, event := range events {
 		event = cleaned(event, mask)
 		if p.JSON {
-			writeEvent(p.Stdout, vm, event, extra{command: create})
-			create = "" // it belongs to the first
+			more := extra{}
+			if event.State == engine.Change {
+				more.command, create = create, "" // it is the first change
+			}
+			writeEvent(p.Stdout, vm, event, more)
 		}
 		switch {
 		case event.State == engine.Warning:

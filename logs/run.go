@@ -143,13 +143,9 @@ func (r *Run) End(report engine.Report, err error) {
 	r.progress.End()
 	if err != nil {
 		r.explain(report, err)
+		r.journal.Conclude(report, errors.New(r.mask.Text(err.Error())), exitStatus(err))
 	} else {
 		r.term.Line("%s ready: %s", r.vm, summary(report))
-	}
-	if err != nil {
-		status := exitStatus(err)
-		r.journal.Conclude(report, errors.New(r.mask.Text(err.Error())), status)
-	} else {
 		r.journal.Conclude(report, nil, 0)
 	}
 	r.problem.note(r.journal.Close())
