@@ -102,7 +102,8 @@ func (s *instance) absent(a adjustment, why, is string) engine.Finding {
 	if is == "booting" {
 		return found // what it is to have is looked at once it runs
 	}
-	s.conflicts(a.want.Pairs, noPair)
+	// What is left of a broken one may still hold its ports.
+	s.conflicts(a.want.Pairs, func(lima.Pair) bool { return is == "broken" })
 	if from := a.from(s.vm.Resize); from != "" {
 		to := a.to(s.vm.Resize)
 		found.Why += "; " + from + " -> " + to
