@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +29,7 @@ func main() {
 	flag.IntVar(&b.runs, "runs", 20, "how often each command is timed")
 	flag.IntVar(&b.vms, "vms", 32, "how many VMs `many` are")
 	flag.IntVar(&b.mib, "mib", 1024, "`MiB` of large output and copies")
+	flag.StringVar(&b.only, "only", "", "`some` of sync,new,ssh,start-up,several,large,ansible")
 	flag.Parse()
 	if err := b.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -38,6 +40,7 @@ func main() {
 // bench is one run of all measurements.
 type bench struct {
 	runs, vms, mib int
+	only           string
 	real           string // the path of a real limactl, or empty
 	dir            string // for all files
 	limactl, dvm   string
@@ -54,8 +57,20 @@ func (b *bench) run() (err error) {
 		return err
 	}
 	defer b.deleteAll()
-	for _, measure := range []func() error{b.nothingToDo, b.newVM, b.commands, b.startUp, b.several, b.large, b.ansible} {
-		if err := measure(); err != nil {
+	if _, err := b.time(b.ours(vmName(1))); err != nil {
+		return err
+	}
+	for _, m := range []struct {
+		name    string
+		measure func() error
+	}{
+		{"sync", b.nothingToDo}, {"new", b.newVM}, {"ssh", b.commands}, {"start-up", b.startUp}, {"several", b.several},
+		{"large", b.large}, {"ansible", b.ansible},
+	} {
+		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), m.name) {
+			continue
+		}
+		if err := m.measure(); err != nil {
 			return err
 		}
 	}
@@ -73,6 +88,7 @@ func (b *bench) build() error {
 	}
 	for program, of := range programs {
 		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, of)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the README installs it
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
 			return fmt.Errorf("build %s: %w", of, err)

@@ -29,9 +29,6 @@ func (b *bench) paced(what, delay, pace string) (string, []string) {
 
 // nothingToDo compares a sync with its slowest call.
 func (b *bench) nothingToDo() error {
-	if _, err := b.time(b.ours(vmName(1))); err != nil {
-		return err
-	}
 	what, env := b.paced("a sync with nothing to do, and its slowest call", slowly, "at 200 ms a call")
 	took, err := b.medians(b.runs, b.inGuest("true").with(env...), b.ours(vmName(1)).with(env...))
 	if err != nil {

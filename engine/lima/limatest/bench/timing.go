@@ -54,6 +54,7 @@ func (b *bench) time(c command) (usage, error) {
 	cmd.Env = append(slices.Clone(b.env), c.env...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
+	begin := time.Now() // to empty the file that is written is a part of it
 	if c.in != "" {
 		in, err := os.Open(c.in)
 		if err != nil {
@@ -70,7 +71,6 @@ func (b *bench) time(c command) (usage, error) {
 		defer out.Close()
 		cmd.Stdout = out
 	}
-	begin := time.Now()
 	err := cmd.Run()
 	took := usage{wall: time.Since(begin)}
 	if err != nil {
