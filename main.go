@@ -126,14 +126,18 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 	case "scripts":
 		return showScripts(command.Args, stdout)
 	case "sync":
-		cfg, err := load(ctx, command.Args, term)
+		cfg, roster, err := load(ctx, command.Args, term)
 		if err != nil {
 			return err
 		}
-		if cfg.DryRun {
-			return plan(ctx, cfg, stdout, term)
+		if roster == nil {
+			roster = steps.Ask(ctx, newClient(cfg, io.Discard), cfg.VMs)
+			defer roster.Close()
 		}
-		return sync(ctx, cfg, stdout, term)
+		if cfg.DryRun {
+			return plan(ctx, cfg, roster, stdout, term)
+		}
+		return sync(ctx, cfg, roster, stdout, term)
 	}
 	work := verb{args: command.Args, stdout: stdout, term: term}
 	switch command.Verb {
@@ -158,22 +162,32 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 }
 
 func newClient(cfg config.Config, log io.Writer) *lima.Client {
-	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Withheld: cfg.Withheld, Log: log}
+	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Withheld: cfg.Withheld,
+		ReadOnly: cfg.DryRun, Log: log}
 }
 
-// sync brings the VMs up to date, DVM_JOBS of them at once. One that fails does not stop the others; a signal does.
-func sync(ctx context.Context, cfg config.Config, stdout io.Writer, term *logs.Terminal) error {
+// sync brings the VMs up to date, DVM_JOBS of them at once, and says at the end what became of several. One that fails
+// does not stop the others; a signal does.
+func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
 	events := logs.JSONLines(stdout, cfg.JSON)
-	failures := make([]error, len(cfg.VMs)) // in the order of the VMs
+	outcomes := make([]logs.Outcome, len(cfg.VMs)) // in the order of the VMs
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
 	for i, vm := range cfg.VMs {
 		workers.Go(func() {
-			if ctx.Err() == nil {
-				failures[i] = syncOne(ctx, cfg, vm, events, term)
+			outcomes[i] = logs.Outcome{VM: vm.Name, Begun: ctx.Err() == nil, Err: context.Cause(ctx)}
+			if outcomes[i].Begun {
+				outcomes[i].Err = syncOne(ctx, cfg, roster, vm, events, term)
+			} else {
+				logs.NotBegun(events, vm.Name, outcomes[i].Err)
 			}
 		})
 	}
 	workers.Wait()
+	term.Outcomes(outcomes)
+	var failures []error
+	for _, outcome := range outcomes {
+		failures = append(failures, outcome.Err)
+	}
 	if err := errors.Join(failures...); err != nil {
 		return reported{err}
 	}
@@ -181,17 +195,18 @@ func sync(ctx context.Context, cfg config.Config, stdout io.Writer, term *logs.T
 }
 
 // syncOne brings one VM up to date, and says how that ended.
-func syncOne(ctx context.Context, cfg config.Config, vm config.VM, events io.Writer, term *logs.Terminal) error {
+func syncOne(ctx context.Context, cfg config.Config, roster *lima.Roster, vm config.VM, events io.Writer, term *logs.Terminal) error {
 	shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose, newMask(vm, term))
 	if err != nil {
 		err = fmt.Errorf("%s: %w", vm.Name, err)
 		term.Error(err)
+		logs.NotBegun(events, vm.Name, err)
 		return err
 	}
 	shown.Copy(events)
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
-	result, err := steps.Sync(ctx, newClient(cfg, shown.Lima()), vm, shown.Observe, shown.Output)
+	result, err := steps.Sync(ctx, newClient(cfg, shown.Lima()), roster, vm, shown.Observe, shown.Output)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = engine.Advise(cause, "dvm %s goes on from there", vm.Name)
 	}
@@ -215,9 +230,8 @@ func newMask(vm config.VM, term *logs.Terminal) *logs.Mask {
 }
 
 // plan prints what a sync would do, VM by VM in their order. It changes nothing.
-func plan(ctx context.Context, cfg config.Config, stdout io.Writer, term *logs.Terminal) error {
+func plan(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
 	client := newClient(cfg, io.Discard)
-	client.ReadOnly = true
 	if err := client.Installed(); err != nil {
 		term.Warn(err.Error() + "; so a VM without a directory of Lima's is new, and of others nothing is known")
 		term.Hints(err)
@@ -228,7 +242,7 @@ func plan(ctx context.Context, cfg config.Config, stdout io.Writer, term *logs.T
 		workers.Go(func() {
 			ctx, cancel := within(ctx, vm.Timeout)
 			defer cancel()
-			forecasts[i] = steps.Plan(ctx, client, vm)
+			forecasts[i] = steps.Plan(ctx, client, roster, vm)
 		})
 	}
 	workers.Wait()
@@ -247,22 +261,24 @@ func plan(ctx context.Context, cfg config.Config, stdout io.Writer, term *logs.T
 	return nil
 }
 
-// load reads the environment for a command about the VMs named, or about every one there is where DVM_ALL says so.
-func load(ctx context.Context, names []string, term *logs.Terminal) (config.Config, error) {
+// load reads the environment for a command about the VMs named, or about every one there is where DVM_ALL says so: then
+// the list that names them comes with it.
+func load(ctx context.Context, names []string, term *logs.Terminal) (config.Config, *lima.Roster, error) {
 	cfg, err := config.Load(names)
 	warn(cfg, term)
 	if err != nil || !cfg.All {
-		return cfg, err
+		return cfg, nil, err
 	}
-	names, err = steps.AllVMs(ctx, newClient(cfg, io.Discard))
+	names, roster, err := steps.AskAll(ctx, newClient(cfg, io.Discard))
 	if err != nil {
-		return cfg, err
+		return cfg, nil, err
 	}
 	if len(names) == 0 {
 		term.Warn("DVM_ALL=1 finds no VM")
-		return cfg, nil
+		return cfg, roster, nil
 	}
-	return config.Load(names)
+	cfg, err = config.Load(names)
+	return cfg, roster, err
 }
 
 // warn says what is odd about the environment.
@@ -322,8 +338,10 @@ func complete(ctx context.Context, args []string, stdout io.Writer) error {
 	words := append([]string{""}, args[1:]...)
 	next := completion.After(args[1:])
 	var vms []string
-	if cfg, err := config.LoadAny(nil); err == nil && next.VMs {
-		vms = steps.RecentVMs(ctx, newClient(cfg, io.Discard), cfg.StateDir)
+	if next.VMs {
+		if cfg, err := config.LoadAny(nil); err == nil {
+			vms = steps.RecentVMs(ctx, newClient(cfg, io.Discard), cfg.StateDir)
+		}
 	}
 	_, err := io.WriteString(stdout, next.Lines(words[len(words)-1], vms))
 	return err

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,15 +21,35 @@ import (
 
 	"dvm/engine/lima"
 	"dvm/engine/lima/limatest"
+	"dvm/logs"
 )
 
 var update = flag.Bool("update", false, "rewrite the files that scripts compare with")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"dvm":     main,
-		"limactl": limactl,
+		"dvm":      main,
+		"dvm-peak": peak,
+		"limactl":  limactl,
 	})
+}
+
+// peak is dvm, and writes how much memory it took, in KiB, to the file peak.
+func peak() {
+	ctx, stop := untilSignal()
+	err := run(ctx, os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr))
+	stop()
+	status, readErr := os.ReadFile("/proc/self/status")
+	_, rest, found := strings.Cut(string(status), "VmHWM:")
+	if readErr != nil || !found {
+		fmt.Fprintln(os.Stderr, "no peak:", readErr)
+		os.Exit(3)
+	}
+	if err := os.WriteFile("peak", []byte(strings.Fields(rest)[0]+"\n"), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(3)
+	}
+	os.Exit(exitCode(err))
 }
 
 // realLimactl is the path of a real limactl to run the cases with, or empty. Cases that need the stand-in begin with
@@ -80,6 +102,9 @@ func TestScripts(t *testing.T) {
 				return os.Getenv(realLimactl) == "", nil
 			case "root":
 				return os.Geteuid() == 0, nil
+			case "race":
+				info, _ := debug.ReadBuildInfo()
+				return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},

@@ -81,7 +81,7 @@ func (v verb) login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return client.Login(vm.Instance, steps.Place(vm))
+	return client.Login(ctx, vm.Instance, steps.Place(vm))
 }
 
 // exitStatus is that of a command in the guest, which has said itself what there was to say.

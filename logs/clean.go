@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"encoding/binary"
 	"strings"
 	"unicode"
 
@@ -37,12 +38,53 @@ func Clean(line string) string {
 	return clean.String()
 }
 
-// plain tells the common case: printable ASCII and tabs alone.
-func plain(line string) bool {
-	for i := range len(line) {
-		if c := line[i]; (c < ' ' && c != '\t') || c >= 0x7f {
+// CleanLines is Clean for lines that all have their ends.
+func CleanLines(lines string) string {
+	if plainLines(lines) {
+		return lines
+	}
+	var clean strings.Builder
+	for line := range strings.Lines(lines) {
+		clean.WriteString(Clean(strings.TrimSuffix(line, "\n")) + "\n")
+	}
+	return clean.String()
+}
+
+// plainLines tells the common case of lines. It looks at eight bytes at once, since a guest may print gigabytes, and at each
+// of them where one may be a control character or beyond ASCII: line ends are.
+func plainLines(lines string) bool {
+	const (
+		each = 0x0101010101010101
+		high = 0x80 * each
+	)
+	for ; len(lines) >= 8; lines = lines[8:] {
+		word := binary.LittleEndian.Uint64([]byte(lines[:8]))
+		// A byte has its high bit set, or gets it: below a space by the borrow, at DEL by the carry.
+		if (word|(word-' '*each)|(word+each))&high != 0 && !plainEnds(lines[:8]) {
+			return false
+		}
+	}
+	return plainEnds(lines)
+}
+
+// plainEnds is plain where line ends are, too.
+func plainEnds(text string) bool {
+	for i := range len(text) {
+		if !plainByte(text[i]) && text[i] != '\n' {
 			return false
 		}
 	}
 	return true
 }
+
+// plain tells the common case: printable ASCII and tabs alone.
+func plain(line string) bool {
+	for i := range len(line) {
+		if !plainByte(line[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func plainByte(c byte) bool { return c >= ' ' && c < 0x7f || c == '\t' }

@@ -50,3 +50,20 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCleanLines: many lines become what each of them becomes alone, wherever in a word of eight bytes they lie.
+func FuzzCleanLines(f *testing.F) {
+	f.Add("plain\n\ttabs\n\n", "")
+	f.Add("1234567\x7f", "\x1b[31mred")
+	f.Add("\x1f", "\u00e4\xff")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		lines := before + "\n" + after + "\n"
+		var want strings.Builder
+		for line := range strings.Lines(lines) {
+			want.WriteString(Clean(strings.TrimSuffix(line, "\n")) + "\n")
+		}
+		if got := CleanLines(lines); got != want.String() {
+			t.Errorf("%q becomes %q, want %q", lines, got, want.String())
+		}
+	})
+}

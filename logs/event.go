@@ -58,6 +58,11 @@ func writeSummary(w io.Writer, vm, state string, report engine.Report, states []
 	withError(line, err, status).Send()
 }
 
+// NotBegun writes that nothing was done with a VM, as its one JSON object.
+func NotBegun(w io.Writer, vm string, err error) {
+	writeSummary(w, vm, "not_begun", engine.Report{}, nil, err, 0)
+}
+
 func withError(line *zerolog.Event, err error, status int) *zerolog.Event {
 	if err != nil {
 		line = line.Str("error", err.Error())

@@ -1,21 +1,13 @@
 package logs
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"dvm/engine"
-)
-
-const (
-	maxHeld   = 64 << 10 // bytes of a log kept in memory until the run has something to do
-	maxEvents = 1 << 20  // bytes of events.jsonl before it starts anew beside its last generation
 )
 
 // Names of the files in a VM's directory.
@@ -62,7 +54,7 @@ func OpenJournal(stateDir, vm string) (*Journal, error) {
 
 func openEvents(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > maxEvents {
-		if err := os.Rename(path, path+".1"); err != nil {
+		if err := os.Rename(path, older(path)); err != nil {
 			return nil, err
 		}
 	}
@@ -80,11 +72,11 @@ func openPrivate(path string, flag int) (*os.File, error) {
 	return file, nil
 }
 
-// Lima is where the words of limactl and of the guest's own steps go, a whole line a Write.
-func (j *Journal) Lima() io.Writer { return j.lima }
+// Lima is where the words of limactl and of the guest's own steps go, whole lines a write.
+func (j *Journal) Lima() io.StringWriter { return j.lima }
 
-// Setup is where the output of setup scripts goes.
-func (j *Journal) Setup() io.Writer { return j.setup }
+// Setup is where the output of setup scripts goes, whole lines a write.
+func (j *Journal) Setup() io.StringWriter { return j.setup }
 
 // Path is where the log of a failed run stays: that of a setup script, or of everything else.
 func (j *Journal) Path(setup bool) string {
@@ -127,66 +119,3 @@ func (j *Journal) Conclude(report engine.Report, err error, status int) {
 
 // Copy writes each object of events.jsonl to w too.
 func (j *Journal) Copy(w io.Writer) { j.events = io.MultiWriter(j.file, w) }
-
-// logFile is a log that may still be held in memory.
-type logFile struct {
-	path string
-	mu   sync.Mutex
-	held bytes.Buffer
-	file *os.File
-}
-
-// Write never fails while the log is held; of more than can be held, the end is dropped.
-func (l *logFile) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil {
-		return l.file.Write(p)
-	}
-	if l.held.Len()+len(p) <= maxHeld {
-		l.held.Write(p)
-	}
-	return len(p), nil
-}
-
-// begin makes a new file rather than emptying the old one, which may live on as a failed run's log.
-func (l *logFile) begin() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil {
-		return nil
-	}
-	if err := os.Remove(l.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("start the log anew: %w", err)
-	}
-	file, err := openPrivate(l.path, os.O_TRUNC)
-	if err != nil {
-		return fmt.Errorf("start the log anew: %w", err)
-	}
-	l.file = file
-	_, err = l.held.WriteTo(file)
-	return err
-}
-
-func (l *logFile) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file == nil {
-		return nil
-	}
-	return l.file.Close()
-}
-
-func failedPath(path string) string { return path[:len(path)-len(".log")] + ".failed.log" }
-
-// keepFailed gives the log a second name that the next run leaves alone.
-func keepFailed(path string) error {
-	kept := failedPath(path)
-	if err := os.Remove(kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keep the log: %w", err)
-	}
-	if err := os.Link(path, kept); err != nil {
-		return fmt.Errorf("keep the log: %w", err)
-	}
-	return nil
-}

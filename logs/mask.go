@@ -74,9 +74,9 @@ func (m *Mask) Text(text string) string {
 func (m *Mask) scan(text string, ends bool) (clear, rest string) {
 	var out strings.Builder
 	for i := 0; i < len(text); {
-		if !m.begins[text[i]] {
-			out.WriteByte(text[i])
-			i++
+		if begin := m.next(text, i); begin > i {
+			out.WriteString(text[i:begin])
+			i = begin
 			continue
 		}
 		length, begun := m.match(text[i:])
@@ -95,6 +95,16 @@ func (m *Mask) scan(text string, ends bool) (clear, rest string) {
 		}
 	}
 	return out.String(), ""
+}
+
+// next is where a secret may begin, from a place in the text on.
+func (m *Mask) next(text string, from int) int {
+	for i := from; i < len(text); i++ {
+		if m.begins[text[i]] {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // match gives the length of the longest secret that the text begins with, and how many bytes of a secret the text ends
@@ -128,28 +138,29 @@ type maskedLines struct {
 	line string // begun, and without secrets
 }
 
-// add gives the lines that can be shown once this one has come.
-func (l *maskedLines) add(line string) []string {
+// add gives the lines that can be shown once these have come. All have their ends.
+func (l *maskedLines) add(lines string) string {
 	if l.mask == nil || len(l.mask.secrets) == 0 {
-		return []string{line}
+		return lines
 	}
 	var clear string
-	clear, l.held = l.mask.scan(l.held+line+"\n", false)
+	clear, l.held = l.mask.scan(l.held+lines, false)
 	return l.cut(clear)
 }
 
 // flush gives the lines that were held back, when no more is to come.
-func (l *maskedLines) flush() []string {
+func (l *maskedLines) flush() string {
 	if l.held == "" && l.line == "" {
-		return nil
+		return ""
 	}
 	clear := strings.TrimSuffix(l.mask.Text(l.held), "\n") + "\n"
 	l.held = ""
 	return l.cut(clear)
 }
 
-func (l *maskedLines) cut(clear string) []string {
-	lines := strings.Split(l.line+clear, "\n")
-	l.line = lines[len(lines)-1]
-	return lines[:len(lines)-1]
+func (l *maskedLines) cut(clear string) string {
+	clear = l.line + clear
+	end := strings.LastIndexByte(clear, '\n') + 1
+	l.line = clear[end:]
+	return clear[:end]
 }

@@ -32,7 +32,17 @@ type Run struct {
 // stream is what goes to one of the logs.
 type stream struct {
 	lines maskedLines
-	tail  []string
+	tail  string // its last lines
+}
+
+func (s *stream) remember(lines string) { s.tail = lastLines(s.tail + lastLines(lines)) }
+
+func lastLines(lines string) string {
+	begin := len(lines)
+	for n := 0; n < tailLines && begin > 0; n++ {
+		begin = strings.LastIndexByte(lines[:begin-1], '\n') + 1
+	}
+	return lines[begin:]
 }
 
 // NewRun begins a VM's run. With verbose, all output is streamed to the terminal too. What mask hides goes nowhere.
@@ -63,63 +73,61 @@ func (r *Run) Observe(event engine.Event) {
 // Copy writes each event to w too, as the JSON object that events.jsonl gets.
 func (r *Run) Copy(w io.Writer) { r.journal.Copy(w) }
 
-// Output is told each line that a guest step prints.
-func (r *Run) Output(step string, setup bool, line string) {
+// Output is told all lines that a guest step prints, each with its end.
+func (r *Run) Output(step string, setup bool, lines string) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if step != r.step && setup {
-		r.write(true, r.setup.lines.flush()...)
-		r.write(true, "--- "+step)
+		r.write(true, r.setup.lines.flush()+"--- "+step+"\n")
 	}
 	r.step = step
-	r.mu.Unlock()
-	r.line(setup, line)
+	r.add(setup, lines)
 }
 
-// Lima is where limactl's own words go, a whole line a Write.
+// Lima is where limactl's own words go, whole lines a Write.
 func (r *Run) Lima() io.Writer { return limaWriter{r} }
 
 type limaWriter struct{ run *Run }
 
 func (w limaWriter) Write(p []byte) (int, error) {
-	for line := range strings.Lines(string(p)) {
-		w.run.line(false, line)
-	}
+	w.run.mu.Lock()
+	defer w.run.mu.Unlock()
+	w.run.add(false, string(p))
 	return len(p), nil
 }
 
-func (r *Run) line(setup bool, line string) {
-	to := &r.lima
+func (r *Run) stream(setup bool) *stream {
 	if setup {
-		to = &r.setup
+		return &r.setup
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.write(setup, to.lines.add(Clean(strings.TrimRight(line, "\n")))...)
+	return &r.lima
+}
+
+func (r *Run) add(setup bool, lines string) {
+	r.write(setup, r.stream(setup).lines.add(CleanLines(lines)))
 }
 
 // flush writes what was held back because it might have become a secret.
 func (r *Run) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.write(false, r.lima.lines.flush()...)
-	r.write(true, r.setup.lines.flush()...)
+	r.write(false, r.lima.lines.flush())
+	r.write(true, r.setup.lines.flush())
 }
 
-func (r *Run) write(setup bool, lines ...string) {
-	log, to := r.journal.Lima(), &r.lima
-	if setup {
-		log, to = r.journal.Setup(), &r.setup
+func (r *Run) write(setup bool, lines string) {
+	if lines == "" {
+		return
 	}
-	for _, line := range lines {
-		_, err := io.WriteString(log, line+"\n")
-		r.problem.note(err)
-		to.tail = append(to.tail, line)
-		if len(to.tail) > tailLines {
-			to.tail = to.tail[1:]
-		}
-		if r.verbose {
-			r.term.Line("%s", line)
-		}
+	log := r.journal.Lima()
+	if setup {
+		log = r.journal.Setup()
+	}
+	_, err := log.WriteString(lines)
+	r.problem.note(err)
+	r.stream(setup).remember(lines)
+	if r.verbose {
+		r.term.Line("%s", strings.TrimSuffix(lines, "\n"))
 	}
 }
 
@@ -169,16 +177,13 @@ func (r *Run) explain(report engine.Report, err error) {
 	for _, step := range report.Steps {
 		setup = setup || step.State == engine.Failed && isSetup(step.Step)
 	}
-	tail := r.lima.tail
-	if setup {
-		tail = r.setup.tail
-	}
+	tail := r.stream(setup).tail
 	r.term.Line("dvm: log: %s", Clean(r.journal.Path(setup)))
-	if len(tail) > 0 {
+	if tail != "" {
 		r.term.Line("dvm: its last lines:")
 	}
-	for _, line := range tail {
-		r.term.Line("    %s", line)
+	for line := range strings.Lines(tail) {
+		r.term.Line("    %s", strings.TrimSuffix(line, "\n"))
 	}
 }
 

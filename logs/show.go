@@ -64,7 +64,7 @@ func installed(program string) bool {
 }
 
 func writeLogs(w io.Writer, dir string) error {
-	for _, name := range []string{limaLog, setupLog} {
+	for _, name := range []string{older(limaLog), limaLog, older(setupLog), setupLog} {
 		path := filepath.Join(dir, name)
 		file, err := os.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -87,9 +87,11 @@ func writeLogs(w io.Writer, dir string) error {
 // Remove deletes the logs of a VM that is gone, and nothing else that may be in its directory.
 func Remove(stateDir, vm string) error {
 	dir := filepath.Join(stateDir, vm)
-	for _, name := range []string{limaLog, setupLog, failedPath(limaLog), failedPath(setupLog), eventsLog, eventsLog + ".1"} {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("delete the logs: %w", err)
+	for _, name := range []string{limaLog, setupLog, failedPath(limaLog), failedPath(setupLog), eventsLog} {
+		for _, generation := range []string{name, older(name)} {
+			if err := os.Remove(filepath.Join(dir, generation)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("delete the logs: %w", err)
+			}
 		}
 	}
 	_ = os.Remove(dir) // unless it holds something else

@@ -9,7 +9,7 @@ readonly code=$top/$DVM_VM
 
 check() {
 	local found wanted
-	found=$(LC_ALL=C stat -c '%n: %F, %U, mode %a' -- "$top" "$code" 2>/dev/null) || true
+	found=$(LC_ALL=C exec stat -c '%n: %F, %U, mode %a' -- "$top" "$code" 2>/dev/null) || true
 	wanted="$top: directory, $DVM_USER, mode 755
 $code: directory, $DVM_USER, mode 755"
 	if [[ $found == "$wanted" ]]; then

@@ -58,7 +58,7 @@ check() {
 	local problems=() found
 	[[ $user_home == "$home" ]] || problems+=("home directory is ${user_home:-unset}, not $home")
 	login_shell || problems+=("login shell is ${user_shell:-unset}")
-	found=$(LC_ALL=C stat -c '%F, uid %u, mode %a' -- "$home" 2>/dev/null) || found=missing
+	found=$(LC_ALL=C exec stat -c '%F, uid %u, mode %a' -- "$home" 2>/dev/null) || found=missing
 	[[ $found == "directory, uid $uid, mode 711" ]] || problems+=("$home is $found")
 	if [[ $DVM_SUDO == 1 ]]; then
 		may_sudo || problems+=("may not sudo")

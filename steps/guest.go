@@ -39,8 +39,9 @@ type guestStep struct {
 	values []variable
 }
 
-// Output is told every line that a guest step prints. The line is the guest's: not to be trusted with a terminal.
-type Output func(step string, setup bool, line string)
+// Output is told all lines that a guest step prints, each with its end. They are the guest's: not to be trusted with a
+// terminal.
+type Output func(step string, setup bool, lines string)
 
 // guest is the stage of all guest steps, which travel to the guest as one program.
 type guest struct {
@@ -141,9 +142,9 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 		return err
 	}
 	events := markerEvents{vm: g.vm, steps: g.steps, observe: observe, begin: time.Now()}
-	err = session.Run(ctx, g.program(mode), events.report, func(index int, line string) {
+	err = session.Run(ctx, g.program(mode), events.report, func(index int, lines string) {
 		if index < len(g.steps) {
-			g.output(g.steps[index].name, g.steps[index].setup, line)
+			g.output(g.steps[index].name, g.steps[index].setup, lines)
 		}
 	})
 	return errors.Join(events.failed, err)

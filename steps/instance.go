@@ -24,6 +24,7 @@ const (
 type instance struct {
 	vm      config.VM
 	lima    *lima.Client
+	roster  *lima.Roster // answers the first look
 	waiting func(why string)
 	warning func(text, hint string)
 	warned  map[string]bool
@@ -67,7 +68,7 @@ func (s *instance) missing() engine.Finding {
 }
 
 func (s *instance) look(ctx context.Context) (engine.Finding, error) {
-	found, err := s.lima.Find(ctx, s.vm.Instance)
+	found, err := s.find(ctx)
 	if err != nil {
 		return engine.Finding{}, err
 	}
@@ -111,6 +112,15 @@ func (s *instance) absent(a adjustment, why, is string) engine.Finding {
 		found.To += ", " + to
 	}
 	return found
+}
+
+// find asks the roster at the first look, and limactl from then on.
+func (s *instance) find(ctx context.Context) (*lima.Instance, error) {
+	if roster := s.roster; roster != nil {
+		s.roster = nil
+		return roster.Find(ctx, s.lima, s.vm.Instance)
+	}
+	return s.lima.Find(ctx, s.vm.Instance)
 }
 
 // refuse names what must not be provisioned.

@@ -28,10 +28,28 @@ func RecentVMs(ctx context.Context, client *lima.Client, stateDir string) (vms [
 	return onlyVMs(instances)
 }
 
-// AllVMs lists every VM that exists.
-func AllVMs(ctx context.Context, client *lima.Client) ([]string, error) {
-	instances, err := client.Names(ctx)
-	return onlyVMs(instances), err
+// Ask begins to list those of the VMs that exist.
+func Ask(ctx context.Context, client *lima.Client, vms []config.VM) *lima.Roster {
+	var instances []string
+	for _, vm := range vms {
+		if exists, err := client.Exists(vm.Instance); exists && err == nil { // who needs it looks again
+			instances = append(instances, vm.Instance)
+		}
+	}
+	return client.Ask(ctx, instances)
+}
+
+// AskAll lists every VM that exists. The roster is nil where limactl could give no more than names, as it does where it
+// can't read some instance.
+func AskAll(ctx context.Context, client *lima.Client) (vms []string, roster *lima.Roster, err error) {
+	roster = client.AskAll(ctx)
+	defer roster.Close()
+	instances, err := roster.Names()
+	if err != nil {
+		instances, err = client.Names(ctx)
+		return onlyVMs(instances), nil, err
+	}
+	return onlyVMs(instances), roster, nil
 }
 
 // onlyVMs leaves out instances that dvm can't have made.

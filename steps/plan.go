@@ -16,8 +16,9 @@ type Forecast struct {
 	Create string         // the command that makes the VM, for a shell; empty where there is one
 }
 
-// Plan says what a sync would do, by the checks that a sync makes. It takes no lock and changes nothing.
-func Plan(ctx context.Context, client *lima.Client, vm config.VM) Forecast {
+// Plan says what a sync would do, by the checks that a sync makes. It takes no lock and changes nothing. The roster may serve
+// several VMs.
+func Plan(ctx context.Context, client *lima.Client, roster *lima.Roster, vm config.VM) Forecast {
 	var forecast Forecast
 	keep := func(event engine.Event) {
 		switch event.State {
@@ -26,7 +27,7 @@ func Plan(ctx context.Context, client *lima.Client, vm config.VM) Forecast {
 			forecast.Events = append(forecast.Events, event)
 		}
 	}
-	step := &instance{vm: vm, lima: client, waiting: func(string) {}, warning: warnings(keep)}
+	step := &instance{vm: vm, lima: client, roster: roster, waiting: func(string) {}, warning: warnings(keep)}
 	defer step.disconnect()
 	list := stages(step, func(string, bool, string) {})
 	if exists, err := client.Exists(vm.Instance); exists && err == nil && client.Installed() != nil {

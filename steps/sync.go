@@ -16,9 +16,9 @@ type Result struct {
 	Created bool // the VM is a new one
 }
 
-// Sync makes a VM exist, run and be up to date. Two syncs of one VM exclude each other.
-func Sync(ctx context.Context, client *lima.Client, vm config.VM, observe engine.Observer, output Output) (result Result, err error) {
-	step := &instance{vm: vm, lima: client, waiting: func(why string) {
+// Sync makes a VM exist, run and be up to date. The roster may serve several of them. Two syncs of one VM exclude each other.
+func Sync(ctx context.Context, client *lima.Client, roster *lima.Roster, vm config.VM, observe engine.Observer, output Output) (result Result, err error) {
+	step := &instance{vm: vm, lima: client, roster: roster, waiting: func(why string) {
 		observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
 	}, warning: warnings(observe)}
 	defer step.disconnect()

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"dvm/config"
 	"dvm/engine"
 	"dvm/engine/lima"
 )
-
-const answerWithin = 10 * time.Second
 
 // Place is where work in a VM is done: as its user, in the project's directory.
 func Place(vm config.VM) lima.Place { return lima.Place{User: vm.User, Dir: vm.CodeDir()} }
@@ -31,13 +28,11 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting func(
 			return err
 		}
 	}
-	if !client.Booted(vm.Instance) {
-		waiting("for the guest to boot")
-		if err := client.AwaitBoot(ctx, vm.Instance, bootWithin); err != nil {
-			return engine.Advise(err, "dvm %s", vm.Name)
-		}
+	if client.Booted(vm.Instance) {
+		return nil
 	}
-	return client.Answers(ctx, vm.Instance, answerWithin)
+	waiting("for the guest to boot")
+	return engine.Advise(client.AwaitBoot(ctx, vm.Instance, bootWithin), "dvm %s", vm.Name)
 }
 
 // start starts a stopped VM, unless another dvm did so while this one waited for its turn.

@@ -89,12 +89,13 @@ func (c *Client) namesArgs() []string { return c.global("list", "--quiet") }
 
 func (c *Client) versionArgs() []string { return []string{"--version"} }
 
-// bootstrap reads the program's length, then the program. All of it is on stdin, since argv is for all to see; what comes
-// after it on stdin is left for the program. Where stdin ends at once, nothing runs.
-const bootstrap = `IFS= read -r n && eval "$(head -c "$n")"`
+// bootstrap reads the program's length in bytes, then the program. All of it is on stdin, since argv is for all to see; what
+// comes after it on stdin is left for the program. Where stdin ends before that, nothing runs.
+const bootstrap = `IFS= read -r n && LC_ALL=C IFS= read -rN "$n" program && eval "$program"`
 
+// sessionArgs has --norc for a bash that finds signs of sshd, which reads ~/.bashrc once more.
 func (c *Client) sessionArgs(instance string) []string {
-	return c.shellArgs(instance, "bash", "-c", bootstrap)
+	return c.shellArgs(instance, "bash", "--norc", "-c", bootstrap)
 }
 
 // streamArgs runs the program as a user of the guest from the start.

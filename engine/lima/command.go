@@ -33,7 +33,10 @@ const maxNote = len("hello")
 type Place struct{ User, Dir string }
 
 // Login replaces this process by a limactl with a login shell at the place. It returns only where that fails.
-func (c *Client) Login(instance string, at Place) error {
+func (c *Client) Login(ctx context.Context, instance string, at Place) error {
+	if err := c.answers(ctx, instance, answerWithin); err != nil {
+		return err
+	}
 	cmd, err := c.command(c.asUser(instance, at.User, scripts.Terminal+scripts.Login, at.Dir))
 	if err != nil {
 		return err
@@ -69,6 +72,9 @@ func (c *Client) Run(ctx context.Context, instance string, at Place, argv []stri
 	mode, script := "pipe", scripts.Command
 	if run.terminal {
 		mode, script = "terminal", scripts.Terminal+scripts.Command
+		if err := c.answers(ctx, instance, answerWithin); err != nil { // it says hello to the terminal alone
+			return 0, err
+		}
 	}
 	args := c.asUser(instance, at.User, script, append([]string{run.nonce, at.Dir, mode}, argv...)...)
 	if quotedSize(args) > maxQuoted {

@@ -280,6 +280,9 @@ func eachLine(path string, do func(line []byte) bool) error {
 
 // Unsaved runs the search for work that would be lost with the VM, and gives its answer; see scripts/unsaved.sh.
 func (c *Client) Unsaved(ctx context.Context, instance, vm string) (string, error) {
+	if err := c.answers(ctx, instance, answerWithin); err != nil {
+		return "", err
+	}
 	answer, err := c.run(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.Unsaved, "dvm", vm))
 	return string(answer), err
 }

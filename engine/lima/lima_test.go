@@ -2,6 +2,8 @@ package lima
 
 import (
 	"io"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -65,6 +67,31 @@ func TestReadLines(t *testing.T) {
 		}
 		if want := len(text) - strings.Count(text, "\n"); size != want {
 			t.Errorf("%s: %d bytes were read, want %d", name, size, want)
+		}
+	}
+}
+
+// TestReadOutput: a fence takes the empty line before it along, and nothing else, however the bytes arrive.
+func TestReadOutput(t *testing.T) {
+	const text = "a\n\nNONCE 0\nb\n\n\nNONCE 1\n\nNONCE x\nx NONCE 2\n\nNONCE 2\nlast"
+	want := []string{"a\n", "b\n\n", "\nNONCE x\nx NONCE 2\n", "last\n"}
+	for _, size := range []int{1, 3, 7, len(text)} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			defer write.Close()
+			for piece := range slices.Chunk([]byte(text), size) {
+				_, _ = write.Write(piece)
+			}
+		}()
+		session := Session{stderr: read, nonce: "NONCE"}
+		got := make([]string, len(want))
+		session.readOutput(make(chan int, 1), func(index int, lines string) { got[index] += lines })
+		_ = read.Close()
+		if !slices.Equal(got, want) {
+			t.Errorf("in pieces of %d: %q, want %q", size, got, want)
 		}
 	}
 }

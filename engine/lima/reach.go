@@ -15,9 +15,12 @@ import (
 	"dvm/engine"
 )
 
-// Answers waits until the guest's ssh server greets, which a guest that hangs, or whose connection died while the laptop
-// slept, does not do. It costs no process. Where nothing listens at all, limactl will know better what is wrong.
-func (c *Client) Answers(ctx context.Context, instance string, within time.Duration) error {
+const answerWithin = 10 * time.Second // for the guest to greet
+
+// answers waits until the guest's ssh server greets, which a guest that hangs does not do. It is for what has no deadline of
+// its own, and costs no process here, but a connection there. Where nothing listens at all, limactl will know better what is
+// wrong.
+func (c *Client) answers(ctx context.Context, instance string, within time.Duration) error {
 	port := c.sshPort(instance)
 	if port == 0 {
 		return nil

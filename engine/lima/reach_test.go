@@ -42,7 +42,7 @@ func TestAnswers(t *testing.T) {
 					_ = conn.Close()
 				}
 			}()
-			err = clientOf(t, listener.Addr()).Answers(t.Context(), "dvm-app", time.Second)
+			err = clientOf(t, listener.Addr()).answers(t.Context(), "dvm-app", time.Second)
 			if (err == nil) != c.want {
 				t.Errorf("the error is %v", err)
 			}
@@ -68,7 +68,7 @@ func TestAnswersIsCancelled(t *testing.T) {
 		}
 		cancel(why)
 	}()
-	if err := clientOf(t, listener.Addr()).Answers(ctx, "dvm-app", time.Hour); !errors.Is(err, why) {
+	if err := clientOf(t, listener.Addr()).answers(ctx, "dvm-app", time.Hour); !errors.Is(err, why) {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package lima
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -104,8 +103,8 @@ func (s *Session) Close() {
 }
 
 // Run sends the program and follows it to its end. report gets each marker after all output of that step; output gets
-// every other line with the index of the step that it belongs to. It can be called once.
-func (s *Session) Run(ctx context.Context, program string, report func(Marker), output func(index int, line string)) error {
+// all other lines, as many at a time as have come, with the index of the step that they belong to. It can be called once.
+func (s *Session) Run(ctx context.Context, program string, report func(Marker), output func(index int, lines string)) error {
 	defer s.closePipes()
 	program = "session_nonce=" + s.nonce + "\n" + program
 	var readers conc.WaitGroup
@@ -114,9 +113,9 @@ func (s *Session) Run(ctx context.Context, program string, report func(Marker), 
 	lastWords := &tail{log: io.Discard}
 	readers.Go(func() { s.readMarkers(markers) })
 	readers.Go(func() {
-		s.readOutput(fences, func(index int, line string) {
-			lastWords.add(line)
-			output(index, line)
+		s.readOutput(fences, func(index int, lines string) {
+			lastWords.see(lines)
+			output(index, lines)
 		})
 	})
 	readers.Go(func() {
@@ -234,45 +233,55 @@ func parseMarker(line, nonce string) (Marker, bool) {
 
 // readOutput tells lines from fences. A fence brings a line break of its own, which makes an empty line where the output
 // before it had one already; that one is dropped.
-func (s *Session) readOutput(fences chan int, output func(index int, line string)) {
+func (s *Session) readOutput(fences chan int, output func(index int, lines string)) {
 	defer close(fences)
-	step, empty := 0, false
-	readLines(s.stderr, func(line string, whole bool) {
-		if rest, found := strings.CutPrefix(line, s.nonce+" "); found && whole {
-			if index, err := strconv.Atoi(rest); err == nil {
-				empty = false
-				step = index + 1
-				select { // the newest alone matters
-				case <-fences:
-				default:
-				}
-				fences <- index
+	step, held := 0, "" // an empty line, until it is known what follows
+	pass := func(lines string) {
+		if lines = held + lines; !strings.HasSuffix(lines, "\n") {
+			lines += "\n"
+		}
+		held = ""
+		if lines == "\n" || strings.HasSuffix(lines, "\n\n") {
+			lines, held = lines[:len(lines)-1], "\n"
+		}
+		if lines != "" {
+			output(step, lines)
+		}
+	}
+	readBlocks(s.stderr, func(block string, whole bool) {
+		if !strings.Contains(block, s.nonce) {
+			pass(block)
+			return
+		}
+		eachOf(block, whole, func(line string, whole bool) {
+			rest, found := strings.CutPrefix(line, s.nonce+" ")
+			index, err := strconv.Atoi(rest)
+			if !found || !whole || err != nil {
+				pass(line + "\n")
 				return
 			}
-		}
-		if empty {
-			output(step, "")
-		}
-		if empty = line == ""; !empty {
-			output(step, line)
-		}
+			held = ""
+			step = index + 1
+			select { // the newest alone matters
+			case <-fences:
+			default:
+			}
+			fences <- index
+		})
 	})
 }
 
-// readLines calls do for each line until the file ends or is closed. A line longer than the buffer comes in parts; whole
-// says that line is not a part, so that no part can pass for a line.
+// readLines calls do for each line until the file ends or is closed. A line that is too long comes in parts; whole says that
+// line is not a part, so that no part can pass for a line.
 func readLines(file io.Reader, do func(line string, whole bool)) {
-	reader := bufio.NewReaderSize(file, 64<<10)
-	whole := true
-	for {
-		part, err := reader.ReadSlice('\n')
-		ends := err == nil
-		if text := strings.TrimSuffix(string(part), "\n"); text != "" || ends {
-			do(text, whole && ends)
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return
-		}
-		whole = ends
+	readBlocks(file, func(block string, whole bool) { eachOf(block, whole, do) })
+}
+
+// eachOf calls do for each line of a block.
+func eachOf(block string, whole bool, do func(line string, whole bool)) {
+	for line := range strings.Lines(block) {
+		text, ends := strings.CutSuffix(line, "\n")
+		do(text, whole && ends)
+		whole = true
 	}
 }

@@ -50,6 +50,18 @@ func (t *tail) add(line string) {
 	}
 }
 
+// see remembers the last of many lines, and logs none.
+func (t *tail) see(lines string) {
+	begin := len(lines)
+	for n := 0; n < tailLines && begin > 0; n++ {
+		begin = strings.LastIndexByte(lines[:begin-1], '\n') + 1
+	}
+	for line := range strings.Lines(strings.Clone(lines[begin:])) {
+		t.lines = append(t.lines, strings.TrimSuffix(line, "\n"))
+	}
+	t.lines = t.lines[max(len(t.lines)-tailLines, 0):]
+}
+
 // fatalMessage reads the message of a log record of level fatal, as limactl writes it where stderr is no terminal.
 func fatalMessage(line string) (string, bool) {
 	_, rest, found := strings.Cut(line, "level=fatal msg=")

@@ -79,12 +79,12 @@ func mkdir(t *testing.T, path string, mode fs.FileMode) {
 }
 
 // receive unpacks an archive at path, and places it.
-func receive(t *testing.T, content []byte, path, name string) error {
+func receive(t testing.TB, content []byte, path, name string) error {
 	t.Helper()
 	return receiveWithin(t.Context(), t, content, path, name)
 }
 
-func receiveWithin(ctx context.Context, t *testing.T, content []byte, path, name string) error {
+func receiveWithin(ctx context.Context, t testing.TB, content []byte, path, name string) error {
 	t.Helper()
 	to, err := Resolve(path, name)
 	if err != nil {
@@ -106,7 +106,7 @@ func receiveWithin(ctx context.Context, t *testing.T, content []byte, path, name
 }
 
 // asGuest turns what Pack makes into what the guest sends, whose root is a dot and which has no mark at its end.
-func asGuest(t *testing.T, source string) []byte {
+func asGuest(t testing.TB, source string) []byte {
 	t.Helper()
 	var packed, sent bytes.Buffer
 	if _, err := Pack(&packed, source, nothing); err != nil {
