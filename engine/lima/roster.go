@@ -19,30 +19,22 @@ type Roster struct {
 	said      bytes.Buffer
 }
 
-// Ask begins to list the instances named. Close must be called.
+// Ask begins to list the instances named, and none where none is. Close must be called.
 func (c *Client) Ask(ctx context.Context, instances []string) *Roster {
-	r := newRoster()
 	if len(instances) == 0 {
+		r := &Roster{cancel: func() {}, done: make(chan struct{})}
 		close(r.done)
 		return r
 	}
-	c.begin(ctx, r, instances...)
-	return r
+	return c.ask(ctx, instances...)
 }
 
 // AskAll begins to list all instances. Close must be called.
-func (c *Client) AskAll(ctx context.Context) *Roster {
-	r := newRoster()
-	c.begin(ctx, r)
-	return r
-}
+func (c *Client) AskAll(ctx context.Context) *Roster { return c.ask(ctx) }
 
-func newRoster() *Roster {
-	return &Roster{begun: time.Now(), cancel: func() {}, done: make(chan struct{})}
-}
-
-func (c *Client) begin(ctx context.Context, r *Roster, instances ...string) {
-	ctx, r.cancel = context.WithCancel(ctx)
+func (c *Client) ask(ctx context.Context, instances ...string) *Roster {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &Roster{begun: time.Now(), cancel: cancel, done: make(chan struct{})}
 	asking := *c
 	asking.Log = &r.said
 	go func() {
@@ -54,6 +46,7 @@ func (c *Client) begin(ctx context.Context, r *Roster, instances ...string) {
 			r.err = unreadable
 		}
 	}()
+	return r
 }
 
 // Close ends a list that nobody waits for any more.
