@@ -129,14 +129,14 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 		if err != nil {
 			return err
 		}
-		if cfg.DryRun {
-			return plan(cfg, stdout)
-		}
 		if roster == nil {
 			roster = steps.Ask(ctx, newClient(cfg, io.Discard), cfg.VMs)
 			defer roster.Close()
 		}
-		return sync(ctx, cfg, roster, term)
+		if cfg.DryRun {
+			return plan(ctx, cfg, roster, stdout, term)
+		}
+		return sync(ctx, cfg, roster, stdout, term)
 	}
 	work := verb{args: command.Args, stdout: stdout, term: term}
 	switch command.Verb {
@@ -161,19 +161,23 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 }
 
 func newClient(cfg config.Config, log io.Writer) *lima.Client {
-	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Withheld: cfg.Withheld, Log: log}
+	return &lima.Client{Command: cfg.Limactl, Home: cfg.LimaHome, LogLevel: cfg.LimaLogLevel, Withheld: cfg.Withheld,
+		ReadOnly: cfg.DryRun, Log: log}
 }
 
 // sync brings the VMs up to date, DVM_JOBS of them at once, and says at the end what became of several. One that fails
 // does not stop the others; a signal does.
-func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, term *logs.Terminal) error {
+func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
+	events := logs.JSONLines(stdout, cfg.JSON)
 	outcomes := make([]logs.Outcome, len(cfg.VMs)) // in the order of the VMs
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
 	for i, vm := range cfg.VMs {
 		workers.Go(func() {
 			outcomes[i] = logs.Outcome{VM: vm.Name, Begun: ctx.Err() == nil, Err: context.Cause(ctx)}
 			if outcomes[i].Begun {
-				outcomes[i].Err = syncOne(ctx, cfg, roster, vm, term)
+				outcomes[i].Err = syncOne(ctx, cfg, roster, vm, events, term)
+			} else {
+				logs.NotBegun(events, vm.Name, outcomes[i].Err)
 			}
 		})
 	}
@@ -190,13 +194,15 @@ func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, term *log
 }
 
 // syncOne brings one VM up to date, and says how that ended.
-func syncOne(ctx context.Context, cfg config.Config, roster *lima.Roster, vm config.VM, term *logs.Terminal) error {
+func syncOne(ctx context.Context, cfg config.Config, roster *lima.Roster, vm config.VM, events io.Writer, term *logs.Terminal) error {
 	shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose, newMask(vm, term))
 	if err != nil {
 		err = fmt.Errorf("%s: %w", vm.Name, err)
 		term.Error(err)
+		logs.NotBegun(events, vm.Name, err)
 		return err
 	}
+	shown.Copy(events)
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
 	client := newClient(cfg, shown.Lima())
@@ -228,19 +234,36 @@ func newMask(vm config.VM, term *logs.Terminal) *logs.Mask {
 	return logs.NewMask(values)
 }
 
-// plan prints what a sync would run. It does not ask Lima.
-func plan(cfg config.Config, stdout io.Writer) error {
+// plan prints what a sync would do, VM by VM in their order. It changes nothing.
+func plan(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
 	client := newClient(cfg, io.Discard)
-	var text strings.Builder
-	for _, vm := range cfg.VMs {
-		create, names := steps.Plan(client, vm)
-		fmt.Fprintln(&text, create)
-		for _, name := range names {
-			fmt.Fprintf(&text, "%s %s\n", vm.Name, name)
-		}
+	if err := client.Installed(); err != nil {
+		term.Warn(err.Error() + "; so a VM without a directory of Lima's is new, and of others nothing is known")
+		term.Hints(err)
 	}
-	_, err := io.WriteString(stdout, text.String())
-	return err
+	forecasts := make([]steps.Forecast, len(cfg.VMs))
+	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
+	for i, vm := range cfg.VMs {
+		workers.Go(func() {
+			ctx, cancel := within(ctx, vm.Timeout)
+			defer cancel()
+			forecasts[i] = steps.Plan(ctx, client, roster, vm)
+		})
+	}
+	workers.Wait()
+	shown := logs.Plan{Stdout: stdout, Term: term, JSON: cfg.JSON}
+	var failures []error
+	for i, vm := range cfg.VMs {
+		forecast := forecasts[i]
+		if err := shown.Show(vm.Name, forecast.Create, forecast.Report, forecast.Events, newMask(vm, term)); err != nil {
+			return err
+		}
+		failures = append(failures, forecast.Err)
+	}
+	if err := errors.Join(failures...); err != nil {
+		return reported{err}
+	}
+	return nil
 }
 
 // load reads the environment for a command about the VMs named, or about every one there is where DVM_ALL says so: then

@@ -4,11 +4,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -107,10 +109,12 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"guest":    guest,
-			"terminal": terminal,
-			"poll":     poll,
-			"stubs":    stubs,
+			"guest":     guest,
+			"terminal":  terminal,
+			"poll":      poll,
+			"freeports": freePorts,
+			"listens":   listens,
+			"stubs":     stubs,
 		},
 	})
 }
@@ -169,13 +173,17 @@ func stopAll(t *testing.T, home string) {
 	}
 }
 
-// guest runs a shell command as root in a VM's guest, past dvm and the call log. Its output is printed, and kept in the
+// guest runs a shell command as root in a VM's guest, past dvm and the call log, with a file as its input. Its output is printed, and kept in the
 // file guest.out.
 func guest(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: guest VM command")
+	if len(args) != 2 && len(args) != 3 {
+		ts.Fatalf("usage: guest VM command [stdin]")
 	}
-	out, err := inGuest(ts, args[0], args[1], nil)
+	var stdin io.Reader
+	if len(args) == 3 {
+		stdin = strings.NewReader(ts.ReadFile(args[2]))
+	}
+	out, err := inGuest(ts, args[0], args[1], stdin)
 	ts.Logf("%s", out)
 	ts.Check(os.WriteFile(ts.MkAbs("guest.out"), out, 0o600))
 	if failed := err != nil; failed != neg {
@@ -217,6 +225,20 @@ func inGuest(ts *testscript.TestScript, vm, command string, stdin io.Reader) ([]
 	return cmd.CombinedOutput()
 }
 
+// placeStubs takes testdata/guest/stubs.sh from its stdin.
+const placeStubs = `set -e
+	install -m 0755 /dev/stdin /usr/local/bin/dnf5
+	cd /usr/local/bin
+	for name in rpm podman docker dockerd-rootless-setuptool.sh systemctl loginctl tailscale systemd-creds npm swapon \
+		modprobe git ssh-keygen usermod; do
+		ln -sf dnf5 $name
+	done
+	mkdir -p /etc/yum.repos.d
+	mkdir -m 0777 /var/lib/stub
+	cd /var/lib/stub
+	touch packages calls up hang hung
+	chmod 0666 *`
+
 // stubs gives a VM's guest what stands in for Fedora's programs.
 func stubs(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
@@ -225,18 +247,7 @@ func stubs(ts *testscript.TestScript, neg bool, args []string) {
 	program, err := os.Open(filepath.Join("testdata", "guest", "stubs.sh"))
 	ts.Check(err)
 	defer program.Close()
-	out, err := inGuest(ts, args[0], `set -e
-		install -m 0755 /dev/stdin /usr/local/bin/dnf5
-		cd /usr/local/bin
-		for name in rpm podman docker dockerd-rootless-setuptool.sh systemctl loginctl tailscale systemd-creds npm swapon \
-			modprobe git ssh-keygen usermod; do
-			ln -sf dnf5 $name
-		done
-		mkdir -p /etc/yum.repos.d
-		mkdir -m 0777 /var/lib/stub
-		cd /var/lib/stub
-		touch packages calls up hang hung
-		chmod 0666 *`, program)
+	out, err := inGuest(ts, args[0], placeStubs, program)
 	ts.Logf("%s", out)
 	ts.Check(err)
 }
@@ -253,4 +264,32 @@ func poll(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s never held %q", args[0], args[1])
+}
+
+// freePorts sets variables to ports of this host on which nothing listens.
+func freePorts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: freeports VARIABLE...")
+	}
+	for _, name := range args {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		defer listener.Close() // once all are known, so that they differ
+		ts.Setenv(name, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
+	}
+}
+
+// listens waits until something listens on a port of this host, for up to ten seconds.
+func listens(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: listens port")
+	}
+	for range 200 {
+		if conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", args[0])); err == nil {
+			ts.Check(conn.Close())
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("nothing listens on port %s", args[0])
 }

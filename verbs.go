@@ -158,12 +158,14 @@ func (v verb) sshConfig(ctx context.Context) error {
 
 // listed is one VM as ls shows it.
 type listed struct {
-	VM     string   `json:"vm"`
-	Status string   `json:"status"`
-	CPUs   int      `json:"cpus"`
-	Memory float64  `json:"memory_gib"`
-	Disk   float64  `json:"disk_gib"`
-	Ports  []string `json:"ports"`
+	VM      string   `json:"vm"`
+	Status  string   `json:"status"`
+	CPUs    int      `json:"cpus"`
+	Memory  float64  `json:"memory_gib"`
+	Disk    float64  `json:"disk_gib"`
+	Ports   []string `json:"ports"`
+	Differs []string `json:"differs,omitempty"` // how its sizes differ from variables that are set for it
+	found   lima.Instance
 }
 
 func (v verb) list(ctx context.Context) error {
@@ -174,6 +176,9 @@ func (v verb) list(ctx context.Context) error {
 	rows, err := listVMs(ctx, newClient(cfg, io.Discard))
 	if err != nil {
 		return err
+	}
+	for i := range rows {
+		rows[i].Differs = steps.Differences(sizesFor(rows[i].VM, cfg), &rows[i].found)
 	}
 	if cfg.JSON {
 		encoder := json.NewEncoder(v.stdout)
@@ -193,10 +198,31 @@ func (v verb) list(ctx context.Context) error {
 	for _, row := range rows {
 		table = append(table, []string{row.VM, row.Status, strconv.Itoa(row.CPUs), gib(row.Memory), gib(row.Disk), strings.Join(row.Ports, " ")})
 	}
-	return logs.Table(v.stdout, table)
+	if err := logs.Table(v.stdout, table); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		for _, difference := range row.Differs {
+			v.term.Warn(row.VM + ": " + difference)
+		}
+	}
+	return nil
 }
 
 func gib(size float64) string { return config.GiB(size).String() + " GiB" }
+
+// sizesFor is a VM with the sizes that the environment gives it: the plain variables are those of DVM_NAME's VM, if there is
+// one, and not of every other that is listed.
+func sizesFor(name string, cfg config.Config) config.VM {
+	if len(cfg.VMs) > 0 && cfg.VMs[0].Name == name {
+		return cfg.VMs[0]
+	}
+	own, err := config.LoadAny([]string{name})
+	if err != nil || len(own.VMs) == 0 {
+		return config.VM{} // a name that dvm can't have given
+	}
+	return own.VMs[0].OnlyOwn()
+}
 
 func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
 	instances, err := client.List(ctx)
@@ -211,7 +237,7 @@ func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
 			continue
 		}
 		row := listed{VM: name, Status: string(found.Status), CPUs: found.CPUs,
-			Memory: float64(found.Memory) / bytesInGiB, Disk: float64(found.Disk) / bytesInGiB, Ports: []string{}}
+			Memory: float64(found.Memory) / bytesInGiB, Disk: float64(found.Disk) / bytesInGiB, Ports: []string{}, found: found}
 		if row.Status == "" {
 			row.Status = "unreadable"
 		}

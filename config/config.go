@@ -6,6 +6,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,8 +35,9 @@ type VM struct {
 	CPUs        int
 	Memory      GiB
 	Disk        GiB
-	Ports       Ports // nil leaves what there is
-	PortsOnly   bool
+	Given       Given
+	Ports       Ports  // nil leaves what there is
+	PortsOnly   *bool  // nil leaves what there is
 	Containerd  string // empty leaves it to Lima
 	User        string
 	UserFrom    string // the variable that User comes from, or would come from
@@ -51,6 +53,19 @@ type VM struct {
 	Restart     bool
 	Resize      bool
 	Timeout     time.Duration // 0 is no limit
+}
+
+// Given names the variables that gave a size, such as DVM_CPUS__APP; empty where the size is the default.
+type Given struct{ CPUs, Memory, Disk string }
+
+// OnlyOwn is the VM with those sizes alone that variables of its own give.
+func (vm VM) OnlyOwn() VM {
+	for _, variable := range []*string{&vm.Given.CPUs, &vm.Given.Memory, &vm.Given.Disk} {
+		if !strings.HasSuffix(*variable, suffix(vm.Name)) {
+			*variable = ""
+		}
+	}
+	return vm
 }
 
 // CodeDir is the directory in the guest that holds the project's code.
@@ -209,8 +224,9 @@ func loadVM(read layers, name string, withSetup bool) (VM, Problems) {
 		CPUs:        cpus,
 		Memory:      own.Memory.V,
 		Disk:        own.Disk.V.GiB,
+		Given:       Given{CPUs: own.CPUs.From, Memory: own.Memory.From, Disk: own.Disk.From},
 		Ports:       own.Ports.V,
-		PortsOnly:   bool(own.PortsOnly.V),
+		PortsOnly:   given(own.PortsOnly),
 		Containerd:  string(own.Containerd.V),
 		User:        string(own.User.V),
 		UserFrom:    cmp.Or(own.User.From, "DVM_USER"),
@@ -226,6 +242,14 @@ func loadVM(read layers, name string, withSetup bool) (VM, Problems) {
 		Resize:      bool(own.Resize.V),
 		Timeout:     time.Duration(own.Timeout.V),
 	}, problems
+}
+
+// given is nil where the environment says nothing of a switch.
+func given(value Value[Switch]) *bool {
+	if !value.Set() {
+		return nil
+	}
+	return new(bool(value.V))
 }
 
 // defaultCPUs leaves the host a reserve of one core up to four, else two.

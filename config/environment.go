@@ -42,13 +42,12 @@ func readLayers(named []string) (layers, error) {
 	if len(named) == 0 && vars.Name.Set() {
 		named = []string{string(vars.Name.V)}
 	}
-	read := layers{vars: vars, secrets: slices.Clone(vars.Pass.V), warnings: vars.pending()}
+	read := layers{vars: vars, secrets: slices.Clone(vars.Pass.V)}
 	environ := slices.Sorted(slices.Values(os.Environ()))
 	read.readOverrides(environ)
 	for _, name := range read.named() {
 		own := vars.forVM(name, read.overrides)
 		read.secrets = append(read.secrets, own.Pass.V...)
-		read.warnings = append(read.warnings, own.pending()...)
 	}
 	read.readUnknown(environ, append(foreign(), read.secrets...), named)
 	slices.Sort(read.warnings)

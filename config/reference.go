@@ -34,9 +34,6 @@ func newEntry(name string, tag reflect.StructTag) Entry {
 	if entry.Default == "" {
 		entry.Default = tag.Get("default")
 	}
-	if tag.Get("pending") != "" {
-		entry.Meaning += " (not acted on in this version)"
-	}
 	return entry
 }
 

@@ -18,18 +18,17 @@ import (
 //	default  is read where the variable is unset
 //	shown    is printed in its place where the default is not a constant
 //	scope    vm: describes a VM, and so may be given for one alone, as DVM_MEMORY__WEB
-//	pending  1: is checked, but not acted on in this version, which a warning says
 //	script   1: is read by a built-in setup script, and by nothing else
 //	flags    what else than its own name a newcomer may try as a flag
 //	help     common: dvm help shows it
 //	desc     its meaning, one line, after the name of the script that alone reads it
 type Variables struct {
 	Name         Value[VMName]     `envconfig:"DVM_NAME" help:"common" desc:"the VM when a command names none"`
-	CPUs         Value[CPUs]       `envconfig:"DVM_CPUS" help:"common" scope:"vm" shown:"host cores minus a reserve (1 up to 4 cores, else 2), at least 2" flags:"cpu" desc:"vCPUs, fixed at creation"`
-	Memory       Value[GiB]        `envconfig:"DVM_MEMORY" help:"common" scope:"vm" default:"2" flags:"mem m" desc:"GiB, fixed at creation; 0.5 and 4GiB are accepted"`
-	Disk         Value[DiskGiB]    `envconfig:"DVM_DISK" help:"common" scope:"vm" default:"30" desc:"GiB, thin, fixed at creation; at least 5"`
-	Ports        Value[Ports]      `envconfig:"DVM_PORTS" help:"common" scope:"vm" flags:"port p publish port-forward" desc:"host:guest pairs, separated by commas or spaces, set at creation; none for none"`
-	PortsOnly    Value[Switch]     `envconfig:"DVM_PORTS_ONLY" scope:"vm" default:"0" pending:"1" desc:"1: nothing but DVM_PORTS leaves the guest (by default Lima forwards every listener to localhost)"`
+	CPUs         Value[CPUs]       `envconfig:"DVM_CPUS" help:"common" scope:"vm" shown:"host cores minus a reserve (1 up to 4 cores, else 2), at least 2" flags:"cpu" desc:"vCPUs, at creation; later with DVM_RESIZE=1"`
+	Memory       Value[GiB]        `envconfig:"DVM_MEMORY" help:"common" scope:"vm" default:"2" flags:"mem m" desc:"GiB, at creation; later with DVM_RESIZE=1; 0.5 and 4GiB are accepted"`
+	Disk         Value[DiskGiB]    `envconfig:"DVM_DISK" help:"common" scope:"vm" default:"30" desc:"GiB, thin, at creation, at least 5; later with DVM_RESIZE=1, and only more"`
+	Ports        Value[Ports]      `envconfig:"DVM_PORTS" help:"common" scope:"vm" flags:"port p publish port-forward" desc:"host:guest pairs, separated by commas or spaces, kept true; none for none"`
+	PortsOnly    Value[Switch]     `envconfig:"DVM_PORTS_ONLY" scope:"vm" default:"0" desc:"1: nothing but DVM_PORTS leaves the guest (by default Lima forwards every listener to localhost); 0 opens it again"`
 	User         Value[UserName]   `envconfig:"DVM_USER" help:"common" scope:"vm" default:"developer" flags:"u" desc:"the guest user that owns the project"`
 	Sudo         Value[Switch]     `envconfig:"DVM_SUDO" scope:"vm" default:"0" desc:"1: that user may sudo without a password"`
 	SubUIDCount  Value[SubIDCount] `envconfig:"DVM_SUBUID_COUNT" scope:"vm" default:"65536" desc:"subordinate uids of that user; 0 for none"`
@@ -41,8 +40,8 @@ type Variables struct {
 	Force        Value[Switch]     `envconfig:"DVM_FORCE" scope:"vm" default:"0" flags:"f" desc:"1: run setup scripts although unchanged; rm: skip the check for unsaved work"`
 	All          Value[Switch]     `envconfig:"DVM_ALL" default:"0" flags:"a" desc:"1: sync and stop take every dvm-* instance where the command names none"`
 	Yes          Value[Switch]     `envconfig:"DVM_YES" default:"0" flags:"y" desc:"1: rm without asking"`
-	Restart      Value[Switch]     `envconfig:"DVM_RESTART" scope:"vm" default:"0" pending:"1" desc:"1: sync may stop and start a running VM where a change needs it"`
-	Resize       Value[Switch]     `envconfig:"DVM_RESIZE" scope:"vm" default:"0" pending:"1" desc:"1: sync may change CPUs, memory and (upwards) disk of an existing VM"`
+	Restart      Value[Switch]     `envconfig:"DVM_RESTART" scope:"vm" default:"0" desc:"1: sync may stop and start a running VM where a change needs it"`
+	Resize       Value[Switch]     `envconfig:"DVM_RESIZE" scope:"vm" default:"0" desc:"1: sync may change CPUs, memory and (upwards) disk of an existing VM"`
 	DryRun       Value[Switch]     `envconfig:"DVM_DRY_RUN" help:"common" default:"0" flags:"n" desc:"1: print the plan; change nothing"`
 	Verbose      Value[Switch]     `envconfig:"DVM_VERBOSE" help:"common" default:"0" flags:"v debug" desc:"1: stream full output live (and still log it)"`
 	Output       Value[Output]     `envconfig:"DVM_OUTPUT" default:"text" flags:"o format json=json" desc:"json: one JSON object a line on stdout"`
@@ -120,16 +119,6 @@ func (v Variables) forVM(name string, overrides []override) Variables {
 		}
 	})
 	return v
-}
-
-// pending warns of variables that ask for what this version does not do.
-func (v *Variables) pending() (warnings []string) {
-	v.each(func(_ string, f field, tag reflect.StructTag) {
-		if tag.Get("pending") != "" && f.source() != "" && f.problem() == nil && f.text() != tag.Get("default") {
-			warnings = append(warnings, f.source()+" is not acted on in this version")
-		}
-	})
-	return warnings
 }
 
 // suffix is what stands after the name of a variable for one VM alone.

@@ -12,7 +12,8 @@ import (
 // State is what an Event says of a step.
 type State string
 
-// The states of a step. A step that runs to its end is OK, Changed or Failed; what comes after a failed one is NotRun.
+// The states of a step. A step that runs to its end is OK, Changed or Failed; what comes after a failed one is NotRun. A
+// plan has Change and Unknown in the place of Changed.
 const (
 	Started  State = "start"   // its check begins
 	Applying State = "apply"   // its check found something to do
@@ -21,12 +22,15 @@ const (
 	Changed  State = "changed" // it was applied, and a second check confirmed it
 	Failed   State = "failed"
 	NotRun   State = "not_run"
+	Change   State = "change"  // a run would apply it
+	Unknown  State = "unknown" // only a run can tell, for the reason in Why
+	Warning  State = "warning" // says something beside the step's course
 )
 
 // final tells whether no other event follows for the step.
 func (s State) final() bool {
 	switch s {
-	case OK, Changed, Failed, NotRun:
+	case OK, Changed, Failed, NotRun, Change, Unknown:
 		return true
 	}
 	return false
@@ -34,11 +38,15 @@ func (s State) final() bool {
 
 // Event is one thing that happened to a step.
 type Event struct {
-	Step  string
-	State State
-	Why   string        // the reason of a no-op, what is to change, or what is waited for
-	Took  time.Duration // of a final state
-	Err   error         // of a failed step
+	Step   string
+	State  State
+	Why    string        // the reason of a no-op, what is to change, or what is waited for
+	From   string        // of a planned change: what there is
+	To     string        // of a planned change: what is wanted
+	Hint   string        // of a warning or a failure: a command to type
+	Took   time.Duration // of a final state
+	Err    error         // of a failed step
+	Status int           // exit status of what failed, where it has one and somebody looked
 }
 
 // Observer is told every event as it happens.
@@ -50,12 +58,16 @@ type Stage interface {
 	Names() []string
 	// Run takes the steps in order, tells observe about each, and stops at the first that fails, with its error.
 	Run(ctx context.Context, observe Observer) error
+	// Plan tells observe what Run would do with each step, by the same checks, and changes nothing.
+	Plan(ctx context.Context, observe Observer) error
 }
 
 // Finding is what a step's check found.
 type Finding struct {
 	Change bool   // something is to do
 	Why    string // what is to do, or why nothing is
+	From   string // what there is, where something is to do
+	To     string // what is wanted, where something is to do
 }
 
 // Step checks one thing, and changes it where the check says so.
@@ -102,6 +114,20 @@ func (s single) Run(ctx context.Context, observe Observer) error {
 	return finish(Changed, before.Why, nil)
 }
 
+func (s single) Plan(ctx context.Context, observe Observer) error {
+	name := s.step.Name()
+	found, err := s.step.Check(ctx)
+	switch {
+	case err != nil:
+		observe(Event{Step: name, State: Failed, Err: err})
+	case found.Change:
+		observe(Event{Step: name, State: Change, From: found.From, To: found.To})
+	default:
+		observe(Event{Step: name, State: OK, Why: found.Why})
+	}
+	return err
+}
+
 // Report is what became of a list of steps.
 type Report struct {
 	Steps []Event // the final event of each step, in order
@@ -123,6 +149,17 @@ func (r Report) Count(state State) int {
 // Run takes the stages in order and stops at the first failure. Every step of the list gets a final event: where a stage
 // ended without naming a failed step, the first that had not ended is the one. A stage that leaves a step open has failed.
 func Run(ctx context.Context, stages []Stage, observe Observer) Report {
+	return take(ctx, stages, observe, Stage.Run)
+}
+
+// Plan is Run without its changes: it says what a run would do.
+func Plan(ctx context.Context, stages []Stage, observe Observer) Report {
+	return take(ctx, stages, observe, Stage.Plan)
+}
+
+type way func(stage Stage, ctx context.Context, observe Observer) error
+
+func take(ctx context.Context, stages []Stage, observe Observer, do way) Report {
 	begin := time.Now()
 	ended := map[string]Event{}
 	record := func(event Event) {
@@ -135,7 +172,7 @@ func Run(ctx context.Context, stages []Stage, observe Observer) Report {
 	failed := false
 	for _, stage := range stages {
 		if report.Err == nil {
-			report.Err = runStage(ctx, stage, record)
+			report.Err = takeStage(ctx, stage, record, do)
 		}
 		for _, name := range stage.Names() {
 			if _, ok := ended[name]; !ok {
@@ -156,11 +193,11 @@ func Run(ctx context.Context, stages []Stage, observe Observer) Report {
 	return report
 }
 
-func runStage(ctx context.Context, stage Stage, observe Observer) error {
+func takeStage(ctx context.Context, stage Stage, observe Observer, do way) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	err := stage.Run(ctx, observe)
+	err := do(stage, ctx, observe)
 	if err != nil && ctx.Err() != nil {
 		// What a cancelled stage ran into is a consequence; the cause is what the user wants to read.
 		return errors.Join(context.Cause(ctx), err)

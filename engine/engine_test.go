@@ -37,8 +37,9 @@ func (s *step) Apply(context.Context) error {
 // silent is a stage that ends well and says nothing of its steps.
 type silent []string
 
-func (s silent) Names() []string                            { return s }
-func (s silent) Run(context.Context, engine.Observer) error { return nil }
+func (s silent) Names() []string                             { return s }
+func (s silent) Run(context.Context, engine.Observer) error  { return nil }
+func (s silent) Plan(context.Context, engine.Observer) error { return nil }
 
 func states(report engine.Report) (states []engine.State) {
 	for _, event := range report.Steps {
@@ -77,6 +78,21 @@ func TestRun(t *testing.T) {
 				t.Errorf("the observer was told %v", last)
 			}
 		})
+	}
+}
+
+func TestPlan(t *testing.T) {
+	change := &step{name: "b", changes: []bool{true}}
+	report := engine.Plan(t.Context(), []engine.Stage{engine.Single(&step{name: "a"}), engine.Single(change), engine.Single(&step{name: "c"})}, func(engine.Event) {})
+	if got, want := states(report), []engine.State{engine.OK, engine.Change, engine.OK}; !slices.Equal(got, want) || report.Err != nil {
+		t.Errorf("planned %v with %v, want %v", got, report.Err, want)
+	}
+	if change.applied > 0 {
+		t.Error("a plan applied something")
+	}
+	report = engine.Plan(t.Context(), []engine.Stage{silent{"a"}, engine.Single(&step{name: "b"})}, func(engine.Event) {})
+	if got, want := states(report), []engine.State{engine.Failed, engine.NotRun}; !slices.Equal(got, want) || report.Err == nil {
+		t.Errorf("of a stage that leaves steps open: %v with %v, want %v", got, report.Err, want)
 	}
 }
 

@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
-
-	"github.com/rs/zerolog"
 
 	"dvm/engine"
 )
@@ -31,7 +27,8 @@ type Journal struct {
 	vm     string
 	lima   *logFile
 	setup  *logFile
-	events *os.File
+	file   *os.File // events.jsonl
+	events io.Writer
 }
 
 // OpenJournal makes the VM's directory below stateDir and opens events.jsonl; the logs themselves wait for Begin.
@@ -49,6 +46,7 @@ func OpenJournal(stateDir, vm string) (*Journal, error) {
 		vm:     vm,
 		lima:   &logFile{path: filepath.Join(dir, limaLog)},
 		setup:  &logFile{path: filepath.Join(dir, setupLog)},
+		file:   events,
 		events: events,
 	}, nil
 }
@@ -115,25 +113,41 @@ func (j *Journal) Fail() error {
 
 // Close ends the run.
 func (j *Journal) Close() error {
-	return errors.Join(j.lima.close(), j.setup.close(), j.events.Close())
+	return errors.Join(j.lima.close(), j.setup.close(), j.file.Close())
 }
 
 // Record adds a step's event to events.jsonl.
 func (j *Journal) Record(event engine.Event) error {
-	var text bytes.Buffer
-	logger := zerolog.New(&text)
-	line := logger.Log().Time("time", time.Now()).
-		Str("vm", j.vm).Str("step", event.Step).Str("state", string(event.State))
-	if event.Took > 0 {
-		line = line.Float64("seconds", event.Took.Seconds())
+	more := extra{}
+	if event.State == engine.Failed {
+		more.log = j.Path(isSetup(event.Step))
 	}
-	if event.Why != "" {
-		line = line.Str("reason", event.Why)
+	into := noting{w: j.events}
+	writeEvent(&into, j.vm, event, more)
+	return into.err
+}
+
+// Conclude adds what became of the VM to events.jsonl.
+func (j *Journal) Conclude(report engine.Report, err error, status int) error {
+	state := "ready"
+	if err != nil {
+		state = "failed"
 	}
-	if event.Err != nil {
-		line = line.Str("error", event.Err.Error())
-	}
-	line.Send()
-	_, err := text.WriteTo(j.events)
-	return err
+	into := noting{w: j.events}
+	writeSummary(&into, j.vm, state, report, []engine.State{engine.OK, engine.Changed, engine.Failed, engine.NotRun}, err, status)
+	return into.err
+}
+
+// Copy writes each object of events.jsonl to w too.
+func (j *Journal) Copy(w io.Writer) { j.events = io.MultiWriter(w, j.file) }
+
+// noting keeps the error of a write from zerolog, which would print it.
+type noting struct {
+	w   io.Writer
+	err error
+}
+
+func (n *noting) Write(p []byte) (int, error) {
+	_, n.err = n.w.Write(p)
+	return len(p), nil
 }

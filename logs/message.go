@@ -12,6 +12,11 @@ import (
 // Error prints err, a prefixed line for each that it joins, and the hints that go with them.
 func (t *Terminal) Error(err error) {
 	t.errorLines(err.Error())
+	t.Hints(err)
+}
+
+// Hints prints what advice an error holds.
+func (t *Terminal) Hints(err error) {
 	for _, hint := range hints(err) {
 		t.Hint(hint)
 	}

@@ -57,6 +57,11 @@ func (p *Progress) show() {
 				if !p.term.Animate {
 					p.term.Line("  %s %s waits: %s", p.vm, event.Step, event.Why)
 				}
+			case engine.Warning:
+				p.term.Warn(p.vm + ": " + event.Why)
+				if event.Hint != "" {
+					p.term.Hint(event.Hint)
+				}
 			default:
 				p.term.Live(p.vm, "")
 				step = ""

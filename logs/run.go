@@ -67,10 +67,7 @@ func (r *Run) Observe(event engine.Event) {
 	if event.State == engine.Applying || event.State == engine.Failed {
 		r.problem.note(r.journal.Begin())
 	}
-	event.Why = r.mask.Text(Clean(event.Why))
-	if event.Err != nil {
-		event.Err = errors.New(r.mask.Text(event.Err.Error()))
-	}
+	event = cleaned(event, r.mask)
 	switch event.State {
 	case engine.OK, engine.Changed, engine.Failed:
 		r.flush()
@@ -90,6 +87,9 @@ func (r *Run) Stopping(signal string) {
 		r.term.Line("dvm: %s: %s: stopping %s; once more to leave at once", r.vm, signal, cmp.Or(r.now, "the wait"))
 	}
 }
+
+// Copy writes each event to w too, as the JSON object that events.jsonl gets.
+func (r *Run) Copy(w io.Writer) { r.journal.Copy(w) }
 
 // Output is told all lines that a guest step prints, each with its end.
 func (r *Run) Output(step string, setup bool, lines string) {
@@ -172,8 +172,10 @@ func (r *Run) End(report engine.Report, err error) {
 	r.mu.Unlock()
 	if err != nil {
 		r.explain(report, err)
+		r.problem.note(r.journal.Conclude(report, errors.New(r.mask.Text(err.Error())), exitStatus(err)))
 	} else {
 		r.term.Line("%s ready: %s", r.vm, summary(report))
+		r.problem.note(r.journal.Conclude(report, nil, 0))
 	}
 	r.problem.note(r.journal.Close())
 	if err := r.problem.err; err != nil {
@@ -194,7 +196,7 @@ func (r *Run) explain(report engine.Report, err error) {
 	r.problem.note(r.journal.Fail())
 	setup := false
 	for _, step := range report.Steps {
-		setup = setup || step.State == engine.Failed && strings.HasPrefix(step.Step, "setup ")
+		setup = setup || step.State == engine.Failed && isSetup(step.Step)
 	}
 	tail := r.stream(setup).tail
 	r.term.Line("dvm: log: %s", Clean(r.journal.Path(setup)))
@@ -206,6 +208,9 @@ func (r *Run) explain(report engine.Report, err error) {
 		r.term.Line("    %s", strings.ToValidUTF8(line[:min(len(line), tailWidth)], ""))
 	}
 }
+
+// isSetup tells the steps that run setup scripts, whose output has a log of its own.
+func isSetup(step string) bool { return strings.HasPrefix(step, "setup ") }
 
 // summary is `3 changed, 2 ok, 51 s`, or `nothing to do, 0.2 s`.
 func summary(report engine.Report) string {

@@ -16,11 +16,21 @@ $code: directory, $DVM_USER, mode 755"
 		echo "$code"
 		return
 	fi
+	if hidden; then
+		echo "${found:-$code is out of sight}"
+		exit 3
+	fi
 	case $found in
 	*"$code: "*) echo "${found//$'\n'/; }" ;;
 	*) echo "no directory $code" ;;
 	esac
 	exit 1
+}
+
+# hidden tells whether the step for the user has to come first: to open a home that nobody else can look into, or to make
+# the user whose uid may own what is there already.
+hidden() {
+	[[ -e /home/$DVM_USER && ! -x /home/$DVM_USER ]] || { [[ -e $top ]] && ! id -u -- "$DVM_USER" >/dev/null 2>&1; }
 }
 
 apply() {

@@ -34,6 +34,8 @@ var (
 	EndGroup string
 	//go:embed unsaved.sh
 	Unsaved string
+	//go:embed inuse.sh
+	InUse string
 	//go:embed authorize.sh
 	Authorize string
 )

@@ -48,6 +48,7 @@ var kinds = map[string]kind{
 	"authorize.sh":   {strict: "set -Eeuo pipefail", program: true},
 	"command.sh":     {strict: "set -uo pipefail", program: true}, // reports what fails
 	"endgroup.sh":    {strict: "set -uo pipefail", program: true}, // what it looks at comes and goes
+	"inuse.sh":       {strict: "set -uo pipefail", program: true}, // what it looks at comes and goes
 	"login.sh":       {strict: "set -uo pipefail", program: true},
 	"unsaved.sh":     {strict: "set -uo pipefail", program: true}, // looks on after a failure
 }

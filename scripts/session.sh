@@ -11,12 +11,14 @@
 #   step_name[i]       for messages; the other arrays have the same indices
 #   step_root[i]       1: apply runs as root, else as Lima's account
 #   step_force[i]      1: apply runs also where the check finds nothing to do
+#   step_builds[i]     1: its check may answer otherwise once an earlier step has been applied
 #   step_values[i]     shell assignments for this step alone
 #   step_script[i]     the text of a script that defines check and apply
 #   step_turn[i]       the text of a script that defines busy, or nothing
 #
 # A step's check writes a line that says why to stdout, a second one with a user's name if it proposes one, and ends with
 #   0  it is so already      1  something is to do      else  it can't be done, or must not be
+# or 3 where an earlier step has to be applied before it can tell, which only a session that changes nothing can meet.
 # An apply is followed by a second check.
 #
 # A step's busy writes what else in the guest the apply must not meet, and succeeds while that goes on. It is waited for
@@ -39,7 +41,7 @@ session() {
 	disown
 	emit hello 0 0 ""
 	if wait_for_boot; then
-		session_locked=
+		session_locked="" session_first=""
 		local i failed
 		for i in "${!step_name[@]}"; do
 			# Not in a condition, where bash would ignore errexit in all that the step runs.
@@ -143,25 +145,40 @@ run_step() {
 			;;
 		esac
 	fi
+	if [[ $session_mode == check ]]; then
+		foresee "$i"
+		return
+	fi
 	case $status in
 	0)
 		fence "$i"
 		emit ok "$i" 0 "$why"
 		;;
-	1)
-		if [[ $session_mode == apply ]]; then
-			apply_and_check "$i"
-		else
-			fence "$i"
-			emit change "$i" 0 "$why"
-		fi
-		;;
+	1) apply_and_check "$i" ;;
 	*)
 		fence "$i"
 		emit refused "$i" "$status" "$why"
 		return 1
 		;;
 	esac
+}
+
+# foresee says what an apply would make of the step. It fails where the steps after it would not run.
+foresee() {
+	local i=$1
+	fence "$i"
+	if [[ -n $session_first && ${step_builds[i]} == 1 && ${step_force[i]} != 1 ]] || ((status == 3)); then
+		emit unknown "$i" 0 "$session_first comes first; now: $why"
+	elif ((status == 0)); then
+		emit ok "$i" 0 "$why"
+		return
+	elif ((status == 1)); then
+		emit change "$i" 0 "$why"
+	else
+		emit refused "$i" "$status" "$why"
+		return 1
+	fi
+	session_first=${session_first:-${step_name[i]}}
 }
 
 first_check() {

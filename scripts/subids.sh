@@ -10,13 +10,15 @@ set -Eeuo pipefail
 readonly lowest=524288      # where Fedora's own allocation begins
 readonly highest=4294967294 # the largest id that is not the error value
 
-# read_ranges FILE sets own_first, own_count, other_first and other_count: who has what. A line may name a uid.
+# read_ranges FILE sets own_first, own_count, other_first and other_count: who has what. A line may name a uid, which is not
+# known of a user yet to be made.
 read_ranges() {
 	local owner first count
 	own_first=() own_count=() other_first=() other_count=()
 	[[ -e $1 ]] || return 0
 	while IFS=: read -r owner first count; do
 		[[ $first =~ ^[0-9]+$ && $count =~ ^[0-9]+$ ]] || continue
+		[[ $uid != none || ! $owner =~ ^[0-9]+$ ]] || by_uid=1
 		if [[ $owner == "$DVM_USER" || $owner == "$uid" ]]; then
 			own_first+=("$first") own_count+=("$count")
 		else
@@ -64,10 +66,14 @@ examine() {
 }
 
 check() {
-	local uid own_first own_count other_first other_count problems=()
+	local uid by_uid="" own_first own_count other_first other_count problems=()
 	find_uid
 	examine /etc/subuid "$DVM_SUBUID_COUNT"
 	examine /etc/subgid "$DVM_SUBGID_COUNT"
+	if [[ -n $by_uid ]]; then
+		echo "there are ranges of uids, and no user $DVM_USER"
+		exit 3
+	fi
 	if ((${#problems[@]} > 0)); then
 		local joined
 		printf -v joined '%s; ' "${problems[@]}"

@@ -63,7 +63,7 @@ func Doctor(ctx context.Context, client *lima.Client, cfg config.Config, wrong e
 		d.sockets,
 		hypervisor,
 		func() []Diagnosis { return slices.Concat(d.memory(), d.disk()) },
-		func() []Diagnosis { return d.ports(ctx) },
+		d.ports,
 		d.stateDir,
 		ssh,
 	}

@@ -1,16 +1,12 @@
 package steps
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -93,18 +89,18 @@ func existing(dir string) string {
 }
 
 // ports looks at the host ports of the VM that DVM_NAME names, or of one without variables of its own.
-func (d *doctor) ports(ctx context.Context) (found []Diagnosis) {
+func (d *doctor) ports() (found []Diagnosis) {
 	vm := d.cfg.Unnamed
 	if len(d.cfg.VMs) > 0 {
 		vm = d.cfg.VMs[0]
 	}
 	for _, pair := range vm.Ports {
-		found = append(found, d.port(ctx, vm, pair.Host))
+		found = append(found, d.port(vm, pair.Host))
 	}
 	return found
 }
 
-func (d *doctor) port(ctx context.Context, vm config.VM, port int) Diagnosis {
+func (d *doctor) port(vm config.VM, port int) Diagnosis {
 	check := "port " + strconv.Itoa(port)
 	var claimed []string
 	for _, instance := range d.ours() {
@@ -121,16 +117,9 @@ func (d *doctor) port(ctx context.Context, vm config.VM, port int) Diagnosis {
 			claimed = append(claimed, name)
 		}
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return one(check, Odd, fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port), "is taken by %s", holderOf(port))[0]
-	case errors.Is(err, fs.ErrPermission):
-		return one(check, Odd, "sudo sysctl net.ipv4.ip_unprivileged_port_start="+strconv.Itoa(port), "is for root alone on this host")[0]
-	case err != nil:
-		return one(check, Odd, "", "can't be listened on: %s", err)[0]
+	if text, hint := taken(port); text != "" {
+		return one(check, Odd, hint, "%s", text)[0]
 	}
-	_ = listener.Close()
 	if len(claimed) > 0 {
 		return one(check, Odd, "", "is free, and the stopped VM %s claims it too", strings.Join(claimed, ", "))[0]
 	}

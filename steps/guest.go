@@ -33,6 +33,9 @@ type guestStep struct {
 	setup  bool   // it runs a setup script, whose output has a log of its own
 	file   bool   // the setup script is a file of the host, for its owner to mend
 	force  bool   // apply runs also where the check finds nothing to do
+	builds bool   // its check may answer otherwise once an earlier step has been applied
+	fresh  bool   // it has something to do in every new VM
+	wants  string // the state that it makes, in words
 	turn   string // a script that tells what apply has to wait for, or empty
 	values []variable
 
@@ -45,26 +48,35 @@ type Output func(step string, setup bool, lines string)
 
 // guest is the stage of all guest steps, which travel to the guest as one program.
 type guest struct {
-	vm      config.VM
-	steps   []guestStep
-	connect func() (*lima.Session, error)
-	output  Output
+	vm     config.VM
+	steps  []guestStep
+	at     *instance
+	output Output
 }
 
 func guestSteps(vm config.VM) []guestStep {
 	list := []guestStep{
-		{name: "user", script: scripts.User, root: true, values: []variable{{"DVM_SUDO", zeroOrOne(vm.Sudo)}}},
-		{name: "code", script: scripts.Code, root: true},
-		{name: "subids", script: scripts.SubIDs, root: true},
+		{name: "user", script: scripts.User, root: true, fresh: true, wants: wantedUser(vm),
+			values: []variable{{"DVM_SUDO", zeroOrOne(vm.Sudo)}}},
+		{name: "code", script: scripts.Code, root: true, fresh: true, wants: vm.CodeDir() + " of " + vm.User},
+		{name: "subids", script: scripts.SubIDs, root: true, fresh: vm.SubUIDCount+vm.SubGIDCount > 0,
+			wants: fmt.Sprintf("%d uids, %d gids", vm.SubUIDCount, vm.SubGIDCount)},
 	}
 	if len(vm.Packages) > 0 {
 		list = append(list, guestStep{name: "packages", script: scripts.Packages, root: true, turn: scripts.Transaction,
-			values: []variable{{"DVM_PACKAGES", strings.Join(vm.Packages, " ")}}})
+			wants: "installed: " + strings.Join(vm.Packages, " "), values: []variable{{"DVM_PACKAGES", strings.Join(vm.Packages, " ")}}})
 	}
 	for _, script := range vm.Setup {
 		list = append(list, setupStep(vm, script))
 	}
 	return list
+}
+
+func wantedUser(vm config.VM) string {
+	if vm.Sudo {
+		return vm.User + ", with sudo"
+	}
+	return vm.User + ", without sudo"
 }
 
 // shared is what every guest step may read, and what setup scripts find exported.
@@ -82,11 +94,11 @@ func shared(vm config.VM) []variable {
 }
 
 // program is the text that the guest runs: values as quoted data, then the session script, then the one line that calls
-// it, so that a program cut off on its way does nothing.
-func (g *guest) program() string {
+// it, so that a program cut off on its way does nothing. The mode is apply, or check to change nothing.
+func (g *guest) program(mode string) string {
 	var text strings.Builder
 	assign := func(name, value string) { text.WriteString(name + "=" + shellescape.Quote(value) + "\n") }
-	assign("session_mode", "apply")
+	assign("session_mode", mode)
 	assign("session_boot_wait", strconv.Itoa(int(bootWithin.Seconds())))
 	assign("session_lock_wait", strconv.Itoa(int(lockWithin.Seconds())))
 	assign("session_turn_wait", strconv.Itoa(int(turnWithin.Seconds())))
@@ -96,6 +108,7 @@ func (g *guest) program() string {
 		assign("step_name"+index, step.name)
 		assign("step_root"+index, zeroOrOne(step.root))
 		assign("step_force"+index, zeroOrOne(step.force))
+		assign("step_builds"+index, zeroOrOne(step.builds))
 		assign("step_turn"+index, step.turn)
 		assign("step_values"+index, assignments(step.values))
 		assign("step_script"+index, step.script)
@@ -122,12 +135,17 @@ func (g *guest) Names() []string {
 }
 
 func (g *guest) Run(ctx context.Context, observe engine.Observer) error {
-	session, err := g.connect()
+	return g.session(ctx, "apply", observe)
+}
+
+// session runs the steps' program in the guest, and reports what becomes of each.
+func (g *guest) session(ctx context.Context, mode string, observe engine.Observer) error {
+	session, err := g.at.connect()
 	if err != nil {
 		return err
 	}
 	events := markerEvents{vm: g.vm, steps: g.steps, observe: observe, begin: time.Now()}
-	err = session.Run(ctx, g.program(), events.report, func(index int, lines string) {
+	err = session.Run(ctx, g.program(mode), events.report, func(index int, lines string) {
 		if index < len(g.steps) {
 			g.output(g.steps[index].name, g.steps[index].setup, lines)
 		}
@@ -169,6 +187,10 @@ func (e *markerEvents) report(m lima.Marker) error {
 		event.State = engine.OK
 	case "changed":
 		event.State = engine.Changed
+	case "change":
+		event.State, event.Why, event.From, event.To = engine.Change, "", m.Text, step.wants
+	case "unknown":
+		event.State = engine.Unknown
 	case "refused":
 		event.State, event.Why = engine.Failed, ""
 		event.Err = e.refused(m)
@@ -228,6 +250,9 @@ type StepError struct {
 }
 
 func (e *StepError) Error() string { return e.Step + ": " + e.Why }
+
+// ExitStatus is that of the step's script, or 0.
+func (e *StepError) ExitStatus() int { return e.Status }
 
 func zeroOrOne(b bool) string {
 	if b {

@@ -26,20 +26,23 @@ type instance struct {
 	lima    *lima.Client
 	roster  *lima.Roster // answers the first look
 	waiting func(why string)
+	warning func(text, hint string)
+	warned  map[string]bool
 	session *lima.Session // connected and unused, or nil
 	created bool
+	away    string // why nothing can be run in it, or empty
 }
 
 func (s *instance) Name() string { return "instance" }
 
-// Check never leaves a session open where something is to do.
+// Check leaves a session open only where the guest can be reached.
 func (s *instance) Check(ctx context.Context) (engine.Finding, error) {
 	exists, err := s.lima.Exists(s.vm.Instance)
 	if err != nil {
 		return engine.Finding{}, err
 	}
 	if !exists {
-		return engine.Finding{Change: true, Why: s.newMachine()}, nil
+		return s.missing(), nil
 	}
 	if s.lima.Alive(s.vm.Instance) {
 		if s.session, err = s.lima.Connect(s.vm.Instance); err != nil {
@@ -47,14 +50,21 @@ func (s *instance) Check(ctx context.Context) (engine.Finding, error) {
 		}
 	}
 	found, err := s.look(ctx)
-	if err != nil || found.Change {
+	if err != nil || s.away != "" {
 		s.disconnect()
 	}
 	return found, err
 }
 
-func (s *instance) newMachine() string {
-	return fmt.Sprintf("create: %d CPUs, %s GiB memory, %s GiB disk", s.vm.CPUs, s.vm.Memory, s.vm.Disk)
+const newVM = "the VM is new"
+
+func (s *instance) missing() engine.Finding {
+	s.away = newVM
+	pairs := machine(s.vm).Forwards.Pairs
+	s.shadowed(pairs)
+	s.conflicts(pairs, noPair)
+	size := fmt.Sprintf("%d CPUs, %s GiB memory, %s GiB disk", s.vm.CPUs, s.vm.Memory, s.vm.Disk)
+	return engine.Finding{Change: true, Why: "create: " + size, From: "no VM", To: size}
 }
 
 func (s *instance) look(ctx context.Context) (engine.Finding, error) {
@@ -63,21 +73,45 @@ func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 		return engine.Finding{}, err
 	}
 	if found == nil {
-		return engine.Finding{Change: true, Why: s.newMachine()}, nil
+		return s.missing(), nil
 	}
 	if err := s.refuse(found); err != nil {
 		return engine.Finding{}, err
 	}
-	switch found.Status {
-	case lima.Stopped:
-		return engine.Finding{Change: true, Why: "start: it is stopped"}, nil
-	case lima.Broken:
-		return engine.Finding{Change: true, Why: "repair: Lima says that it is broken"}, nil
+	a, err := s.adjustment(found)
+	if err != nil {
+		return engine.Finding{}, err
 	}
-	if !s.lima.Booted(s.vm.Instance) {
-		return engine.Finding{Change: true, Why: "wait: it boots"}, nil
+	s.report(a, found.Status == lima.Running)
+	switch {
+	case found.Status == lima.Stopped:
+		return s.absent(a, "start: it is stopped", "stopped"), nil
+	case found.Status == lima.Broken:
+		return s.absent(a, "repair: Lima says that it is broken", "broken"), nil
+	case !s.lima.Booted(s.vm.Instance):
+		return s.absent(a, "wait: it boots", "booting"), nil
 	}
-	return engine.Finding{Why: "running"}, nil
+	s.away = ""
+	s.conflicts(a.added(), func(pair lima.Pair) bool { return !a.needsSSH(pair) })
+	return s.adjusting(a), nil
+}
+
+// absent is the finding of a VM that has to be made to run first.
+func (s *instance) absent(a adjustment, why, is string) engine.Finding {
+	s.away = "the VM is " + is
+	found := engine.Finding{Change: true, Why: why, From: is, To: "running"}
+	if is == "booting" {
+		return found // what it is to have is looked at once it runs
+	}
+	// What is left of a broken one may still hold its ports.
+	s.conflicts(a.want.Pairs, func(lima.Pair) bool { return is == "broken" })
+	if from := a.from(s.vm.Resize); from != "" {
+		to := a.to(s.vm.Resize)
+		found.Why += "; " + from + " -> " + to
+		found.From += ", " + from
+		found.To += ", " + to
+	}
+	return found
 }
 
 // find asks the roster at the first look, and limactl from then on.
@@ -120,6 +154,7 @@ func (s *instance) refuse(found *lima.Instance) error {
 
 // Apply looks again once it holds the lock: between the check and the lock, another dvm may have acted.
 func (s *instance) Apply(ctx context.Context) (err error) {
+	s.disconnect()
 	lock, err := startLock(ctx, s.lima, s.vm, s.waiting)
 	if err != nil {
 		return err
@@ -143,18 +178,45 @@ func (s *instance) Apply(ctx context.Context) (err error) {
 	if err := s.refuse(found); err != nil {
 		return err
 	}
-	switch found.Status {
-	case lima.Broken:
+	return s.bringUp(ctx, lock, found)
+}
+
+// bringUp makes an instance run, with the configuration that is asked for.
+func (s *instance) bringUp(ctx context.Context, lock *lima.Lock, found *lima.Instance) error {
+	if found.Status == lima.Running {
+		if err := s.unfinished(ctx, s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin)); err != nil {
+			return err
+		}
+	}
+	a, err := s.adjustment(found)
+	if err != nil {
+		return err
+	}
+	switch {
+	case found.Status == lima.Broken:
 		// What the guest has in memory is worth a try; whether it worked can't be told, and nothing else can be done.
 		_ = s.lima.Flush(ctx, s.vm.Instance, flushWithin)
-		if err := s.lima.StopForce(ctx, lock, s.vm.Instance); err != nil {
-			return err
+		err = s.lima.StopForce(ctx, lock, s.vm.Instance)
+	case a.restart:
+		if err = s.idle(ctx); err == nil {
+			err = s.lima.Stop(ctx, lock, s.vm.Instance)
 		}
-		fallthrough
-	case lima.Stopped:
-		if err := s.unfinished(ctx, s.lima.Start(ctx, lock, s.vm.Instance)); err != nil {
-			return err
-		}
+	case found.Status == lima.Running:
+		return s.amend(ctx, lock, a)
+	}
+	if err == nil {
+		err = s.start(ctx, lock, a)
+	}
+	return err
+}
+
+// start starts a stopped instance, once its configuration is the one that is asked for.
+func (s *instance) start(ctx context.Context, lock *lima.Lock, a adjustment) error {
+	if err := s.edit(ctx, lock, a); err != nil {
+		return err
+	}
+	if err := s.lima.Start(ctx, lock, s.vm.Instance); err != nil {
+		return s.unfinished(ctx, err)
 	}
 	return s.unfinished(ctx, s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin))
 }
@@ -213,8 +275,6 @@ func machine(vm config.VM) lima.Machine {
 		DiskGiB:    vm.Disk.String(),
 		Containerd: vm.Containerd,
 	}
-	for _, pair := range vm.Ports {
-		m.Ports = append(m.Ports, pair.String())
-	}
+	m.Forwards = wantedForwards(vm, lima.Forwards{})
 	return m
 }

@@ -19,6 +19,7 @@ func setupStep(vm config.VM, script config.Script) guestStep {
 	step := guestStep{name: "setup " + script.Name, setup: true, force: vm.Force}
 	if script.BuiltIn != nil {
 		step.script, step.turn = script.Body, scripts.Transaction
+		step.builds, step.wants = true, script.BuiltIn.Meaning
 		step.values = builtInValues(vm, script.BuiltIn)
 		for _, name := range script.BuiltIn.Secrets {
 			if !slices.Contains(vm.Pass, name) {
@@ -29,6 +30,7 @@ func setupStep(vm config.VM, script config.Script) guestStep {
 	}
 	inputs := slices.Concat([]string{script.ID, script.Body}, flat(shared(vm)), vm.Pass)
 	step.script, step.file = scripts.Setup, true
+	step.fresh, step.wants = true, "run to its end"
 	step.values = []variable{
 		{"setup_name", script.Name},
 		{"setup_id", script.ID},

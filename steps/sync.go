@@ -20,7 +20,7 @@ type Result struct {
 func Sync(ctx context.Context, client *lima.Client, roster *lima.Roster, vm config.VM, observe engine.Observer, output Output) (result Result, err error) {
 	step := &instance{vm: vm, lima: client, roster: roster, waiting: func(why string) {
 		observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
-	}}
+	}, warning: warnings(observe)}
 	defer step.disconnect()
 	lock, err := client.SyncLock(ctx, vm.Instance, func(holder lima.Holder) {
 		observe(engine.Event{Step: "instance", State: engine.Started})
@@ -37,14 +37,13 @@ func Sync(ctx context.Context, client *lima.Client, roster *lima.Roster, vm conf
 func stages(step *instance, output Output) []engine.Stage {
 	return []engine.Stage{
 		engine.Single(step),
-		&guest{vm: step.vm, steps: guestSteps(step.vm), connect: step.connect, output: output},
+		&guest{vm: step.vm, steps: guestSteps(step.vm), at: step, output: output},
 	}
 }
 
-// Plan lists the steps of a sync, and the command that creates the instance where there is none.
-func Plan(client *lima.Client, vm config.VM) (create string, names []string) {
-	for _, stage := range stages(&instance{vm: vm, lima: client}, nil) {
-		names = append(names, stage.Names()...)
+// warnings turns what the step for the instance warns of into events.
+func warnings(observe engine.Observer) func(text, hint string) {
+	return func(text, hint string) {
+		observe(engine.Event{Step: "instance", State: engine.Warning, Why: text, Hint: hint})
 	}
-	return lima.Quote(append(client.Command, client.CreateArgs(machine(vm))...)), names
 }

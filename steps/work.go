@@ -58,7 +58,11 @@ func start(ctx context.Context, client *lima.Client, vm config.VM, waiting func(
 		return nil
 	case lima.Stopped:
 		waiting("for the VM to start")
-		return step.unfinished(ctx, client.Start(ctx, lock, vm.Instance))
+		a, err := step.adjustment(found)
+		if err != nil {
+			return err
+		}
+		return step.start(ctx, lock, a)
 	}
 	return engine.Advise(fmt.Errorf("%s is broken", vm.Instance), "dvm %s", vm.Name)
 }

@@ -18,16 +18,21 @@ type Machine struct {
 	CPUs       int
 	MemoryGiB  string // decimal numbers, as --memory and --disk take them
 	DiskGiB    string
-	Containerd string   // empty leaves it to Lima
-	Ports      []string // host:guest
+	Containerd string // empty leaves it to Lima
+	Forwards   Forwards
 }
 
 // CreateArgs is the command that makes and starts a new instance. It is the only way in which dvm makes one.
 func (c *Client) CreateArgs(m Machine) []string {
 	args := c.global("start", "--yes", "--name", m.Instance,
 		"--cpus", strconv.Itoa(m.CPUs), "--memory", m.MemoryGiB, "--disk", m.DiskGiB, "--mount-none")
-	for _, pair := range m.Ports {
-		args = append(args, "--port-forward", pair)
+	if m.Forwards.Only {
+		// All rules in one: --port-forward would put its own behind the one that ends the list.
+		args = append(args, "--set", m.Forwards.Expression())
+	} else {
+		for _, pair := range m.Forwards.Pairs {
+			args = append(args, "--port-forward", pair.String())
+		}
 	}
 	if m.Containerd != "" {
 		args = append(args, "--containerd", m.Containerd)
@@ -38,6 +43,28 @@ func (c *Client) CreateArgs(m Machine) []string {
 // startArgs must only be used for an instance that was just seen: of a name that is gone, limactl would make another
 // kind of instance, with the home directory mounted.
 func (c *Client) startArgs(instance string) []string { return c.global("start", "--yes", instance) }
+
+// amendArgs is startArgs with a change, which limactl writes down also where the instance runs, as edit does not.
+func (c *Client) amendArgs(instance string, forwards Forwards) []string {
+	return c.global("start", "--yes", "--set", forwards.Expression(), instance)
+}
+
+func (c *Client) editArgs(instance string, edit Edit) []string {
+	args := c.global("--tty=false", "edit")
+	if edit.CPUs > 0 {
+		args = append(args, "--cpus", strconv.Itoa(edit.CPUs))
+	}
+	if edit.MemoryGiB != "" {
+		args = append(args, "--memory", edit.MemoryGiB)
+	}
+	if edit.DiskGiB != "" {
+		args = append(args, "--disk", edit.DiskGiB)
+	}
+	if edit.Forwards != nil {
+		args = append(args, "--set", edit.Forwards.Expression())
+	}
+	return append(args, instance)
+}
 
 func (c *Client) stopArgs(instance string) []string {
 	return c.global("--tty=false", "stop", instance)
@@ -87,7 +114,7 @@ func (c *Client) global(args ...string) []string {
 
 // verb is the subcommand of an argument list, for messages.
 func verb(args []string) string {
-	known := []string{"--version", "start", "stop", "list", "shell", "delete"}
+	known := []string{"--version", "start", "stop", "list", "shell", "delete", "edit"}
 	if i := slices.IndexFunc(args, func(arg string) bool { return slices.Contains(known, arg) }); i >= 0 {
 		return args[i]
 	}

@@ -10,7 +10,7 @@ import (
 
 func BenchmarkArgv(b *testing.B) {
 	client := Client{LogLevel: "warn"}
-	machine := Machine{Instance: "dvm-app", CPUs: 4, MemoryGiB: "8", DiskGiB: "60", Ports: []string{"3000:3000", "8080:80"}}
+	machine := Machine{Instance: "dvm-app", CPUs: 4, MemoryGiB: "8", DiskGiB: "60", Forwards: Forwards{Pairs: []Pair{{3000, 3000}, {8080, 80}}}}
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = Quote(client.CreateArgs(machine))

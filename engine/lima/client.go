@@ -32,6 +32,7 @@ type Client struct {
 	Home     string    // LIMA_HOME, absolute
 	LogLevel string    // limactl's --log-level
 	Withheld []string  // names of variables that limactl must not inherit: secrets
+	ReadOnly bool      // no directory of dvm's own is made
 	Log      io.Writer // gets the calls and what limactl says on stderr, a whole line a Write
 }
 
@@ -50,6 +51,9 @@ func (e *CommandError) Error() string {
 	}
 	return text
 }
+
+// ExitStatus is limactl's exit code, -1 where a signal ended it.
+func (e *CommandError) ExitStatus() int { return e.Code }
 
 // words is what limactl said itself: the message of its last fatal record, else its last line.
 func (e *CommandError) words() string {
@@ -77,6 +81,24 @@ func (c *Client) ScratchDir() (string, error) {
 	return dir, nil
 }
 
+// workDir is where limactl runs. What changes nothing does without the scratch directory where there is none.
+func (c *Client) workDir() (string, error) {
+	if c.ReadOnly {
+		if _, err := os.Stat(filepath.Join(c.lockDir(), "scratch")); err != nil {
+			return c.Home, nil //nolint:nilerr // limactl list and shell write nothing there
+		}
+	}
+	return c.ScratchDir()
+}
+
+// Installed says what is wrong where there is no such program as limactl.
+func (c *Client) Installed() error {
+	if _, err := exec.LookPath(c.Command[0]); err != nil {
+		return startError(err)
+	}
+	return nil
+}
+
 func (c *Client) lockDir() string { return filepath.Join(c.Home, "_dvm") }
 
 // Dir is the directory that Lima keeps for an instance.
@@ -85,7 +107,7 @@ func (c *Client) Dir(instance string) string { return filepath.Join(c.Home, inst
 // command prepares a limactl in a process group of its own, so that a Ctrl-C meant for dvm does not reach it by itself,
 // and so that it can be ended together with its ssh.
 func (c *Client) command(args []string) (*exec.Cmd, error) {
-	dir, err := c.ScratchDir()
+	dir, err := c.workDir()
 	if err != nil {
 		return nil, err
 	}

@@ -286,3 +286,9 @@ func (c *Client) Unsaved(ctx context.Context, instance, vm string) (string, erro
 	answer, err := c.run(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.Unsaved, "dvm", vm))
 	return string(answer), err
 }
+
+// Work lists what people run in an instance, a line each; see scripts/inuse.sh.
+func (c *Client) Work(ctx context.Context, instance string) (string, error) {
+	answer, err := c.runWith(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-s"), strings.NewReader(scripts.InUse), nil)
+	return string(answer), err
+}

@@ -34,7 +34,7 @@ type Marker struct {
 // settles tells whether the marker is a step's last, before which all of the step's output is to be read.
 func (m Marker) settles() bool {
 	switch m.Event {
-	case "ok", "changed", "failed", "refused", "change":
+	case "ok", "changed", "failed", "refused", "change", "unknown":
 		return true
 	}
 	return false

@@ -3,7 +3,7 @@
 // It speaks as limactl does: the same words, messages and exit codes, and the same files in LIMA_HOME. On Linux its
 // guests are real enough to run commands in: each is a tree of processes with a root filesystem of its own, an overlay
 // over this machine's, that is kept from one start to the next and dies with the instance. A guest is not isolated: it
-// shares this machine's network, kernel and devices.
+// shares this machine's network, kernel and devices. Its ssh.sock forwards ports as ssh's master does.
 //
 // The LIMATEST_* variables steer it:
 //
@@ -13,6 +13,8 @@
 //	LIMATEST_FAULT=RULE;RULE    see below; more rules may stand in $LIMA_HOME/_limatest/faults, one a line
 //	LIMATEST_USER=name[:uid]    Lima's account in the guest: else the host's user, or me (2201) where that is root
 //	LIMATEST_SUBID=START:COUNT  its range in /etc/subuid and /etc/subgid, else 100000:65536
+//	LIMATEST_NET=own            guests have a network of their own, with a loopback device only, and what listens on TCP
+//	                            there is forwarded by Lima's rules; else they share this machine's, and nothing is
 //	LIMATEST_QUIET=1            start does not say that this is a stand-in (nor does it with LIMATEST_LOG)
 //	LIMATEST_REFUSE_ROOT=1      refuse to run as root, as the real one does
 //

@@ -79,8 +79,8 @@ limactl shell --workdir / v sh -ec '
 	sudo -iu dev sh -c "id -un; pwd; touch x; stat -c %U x"
 '
 limactl --log-level warn stop v
-limactl --log-level warn clone v w --tty=false --start
-limactl shell w sh -c 'id dev; cat /usr/local/bin/own; hostname'
+LIMATEST_NET=own limactl --log-level warn clone v w --tty=false --start
+limactl shell w sh -c 'id dev; cat /usr/local/bin/own; hostname; cut -d: -f1 /proc/net/dev | tail -n 1'
 limactl --log-level warn delete -f v w
 `
 
@@ -95,6 +95,7 @@ dev
 uid=2300(dev) gid=2300(dev) groups=2300(dev)
 own
 lima-w
+    lo
 `
 
 // copyProgram copies limactl to where other users may run it.

@@ -76,6 +76,8 @@ func (a *App) spec(inst *store.Instance) vm.Spec {
 		Home:     *u.Home,
 		Shell:    *u.Shell,
 		Degraded: a.faults.Has("degraded"),
+		OwnNet:   a.knobs.OwnNet,
+		Rules:    inst.Config.PortForwards,
 	}
 	s.BootDelay, s.DoneDelay = a.knobs.Boot()
 	return s

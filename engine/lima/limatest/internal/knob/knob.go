@@ -17,6 +17,7 @@ type Set struct {
 	delays     map[string]time.Duration
 	Quiet      bool
 	RefuseRoot bool
+	OwnNet     bool
 }
 
 // Read takes the knobs from the environment that getenv looks up.
@@ -25,6 +26,7 @@ func Read(getenv func(string) string) (Set, error) {
 		log:        getenv("LIMATEST_LOG"),
 		Quiet:      getenv("LIMATEST_QUIET") == "1" || getenv("LIMATEST_LOG") != "",
 		RefuseRoot: getenv("LIMATEST_REFUSE_ROOT") == "1",
+		OwnNet:     getenv("LIMATEST_NET") == "own",
 	}
 	var err error
 	s.delays, err = parseDelays(getenv("LIMATEST_DELAY"))

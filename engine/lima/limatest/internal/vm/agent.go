@@ -41,6 +41,7 @@ type LogRecord struct {
 type agent struct {
 	spec   Spec
 	port   int
+	mux    *muxServer // once the guest's sshd answers
 	events *json.Encoder
 	log    *json.Encoder
 }
@@ -98,7 +99,21 @@ func (a *agent) run() error {
 	}
 	defer remove()
 	defer os.Remove(socket(a.spec.Dir))
+	defer func() {
+		if a.mux != nil {
+			a.mux.Close()
+		}
+	}()
 	a.emit(Status{SSHLocalPort: a.port})
+	if a.spec.OwnNet {
+		defer os.Remove(netSocket(a.spec.Dir))
+		end, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			(&forwarder{agent: a, open: map[address]net.Listener{}}).run(end)
+			close(ended)
+		}()
+		defer func() { close(end); <-ended }()
+	}
 	return a.follow(guest, stop)
 }
 
@@ -122,7 +137,9 @@ func (a *agent) follow(g *guest, stop <-chan os.Signal) error {
 			if report != reportSSH && report != reportDone {
 				return errors.Join(errors.New(report), g.kill())
 			}
-			a.booted(report)
+			if err := a.booted(report); err != nil {
+				return errors.Join(err, g.kill())
+			}
 		case err := <-ended:
 			if err != nil {
 				return fmt.Errorf("driver ended: %w", err)
@@ -140,8 +157,11 @@ func (a *agent) follow(g *guest, stop <-chan os.Signal) error {
 }
 
 // booted says what Lima says when the guest has come so far.
-func (a *agent) booted(report string) {
+func (a *agent) booted(report string) (err error) {
 	if report == reportSSH {
+		if a.mux, err = serveMux(a.spec.path("ssh.sock"), a.dialGuest); err != nil {
+			return err
+		}
 		a.record("info", "The essential requirement 1 of 3 is satisfied")
 		a.record("info", "Waiting for the essential requirement 2 of 3: `user session is ready for ssh`")
 		a.record("info", "The essential requirement 2 of 3 is satisfied")
@@ -150,7 +170,7 @@ func (a *agent) booted(report string) {
 		a.record("info", "Waiting for the guest agent to be running")
 		a.record("info", "Guest agent is running")
 		a.record("info", "Waiting for the final requirement 1 of 1: `boot scripts must have finished`")
-		return
+		return nil
 	}
 	status := Status{Running: true, SSHLocalPort: a.port}
 	if a.spec.Degraded {
@@ -161,6 +181,7 @@ func (a *agent) booted(report string) {
 		a.record("info", "The final requirement 1 of 1 is satisfied")
 	}
 	a.emit(status)
+	return nil
 }
 
 func (a *agent) emit(s Status) {

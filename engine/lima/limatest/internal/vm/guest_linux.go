@@ -65,8 +65,18 @@ func bootGuest(spec Spec) (*guest, error) {
 	}
 	defer reportW.Close()
 
-	ns := namespaces{pid: true, mount: true, uts: true, ipc: true}
-	cmd, err := ns.start([]string{GuestVerb, string(text)}, nil, console, []*os.File{reportW, listener})
+	files := []*os.File{reportW, listener}
+	if spec.OwnNet {
+		netListener, err := listen(netSocket(spec.Dir))
+		if err != nil {
+			reports.Close()
+			return nil, err
+		}
+		defer netListener.Close()
+		files = append(files, netListener)
+	}
+	ns := namespaces{pid: true, mount: true, uts: true, ipc: true, net: spec.OwnNet}
+	cmd, err := ns.start([]string{GuestVerb, string(text)}, nil, console, files)
 	if err != nil {
 		reports.Close()
 		return nil, err
@@ -118,7 +128,7 @@ func (g *guest) kill() error {
 
 // namespaces are the ones a child is started in. Without root they come with a user namespace.
 type namespaces struct {
-	pid, mount, uts, ipc bool
+	pid, mount, uts, ipc, net bool
 }
 
 // start runs this program with args in the namespaces, with env added to its environment. Its standard output and error go to console; extra files
@@ -171,6 +181,7 @@ func (ns namespaces) flags(rootless bool) uintptr {
 		{ns.mount, syscall.CLONE_NEWNS},
 		{ns.uts, syscall.CLONE_NEWUTS},
 		{ns.ipc, syscall.CLONE_NEWIPC},
+		{ns.net, syscall.CLONE_NEWNET},
 	} {
 		if f.wanted {
 			flags |= f.flag

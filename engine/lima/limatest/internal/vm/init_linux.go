@@ -33,6 +33,11 @@ func boot(specJSON string, reports *os.File) error {
 	if err != nil {
 		return err
 	}
+	if spec.OwnNet {
+		if err := openNet(); err != nil {
+			return fmt.Errorf("network: %w", err)
+		}
+	}
 	syscall.Umask(0o022)
 	d := disk{dir: guestDir(spec.Dir), sudoLog: SudoLog(spec.Dir)}
 	if err := d.enter(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dvm/engine/lima/limatest/internal/knob"
+	"dvm/engine/lima/limatest/internal/limayaml"
 )
 
 // The hidden first arguments by which the program runs itself.
@@ -36,6 +37,8 @@ type Spec struct {
 	BootDelay time.Duration // until it answers
 	DoneDelay time.Duration // from then until its boot is done
 	Degraded  bool          // the boot ends with a requirement that failed
+	OwnNet    bool          // it has a network of its own, with a loopback device only
+	Rules     []limayaml.PortForward
 }
 
 func (s Spec) path(name string) string { return filepath.Join(s.Dir, name) }

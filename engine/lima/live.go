@@ -1,0 +1,84 @@
+package lima
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const forwardWithin = 10 * time.Second // for ssh's master to answer
+
+// CanForward tells whether a running instance has the control socket that Forward needs. It costs one stat.
+func (c *Client) CanForward(instance string) bool {
+	info, err := os.Stat(filepath.Join(c.Dir(instance), "ssh.sock"))
+	return err == nil && info.Mode()&os.ModeSocket != 0
+}
+
+// Forward opens a port of the host through the connection that Lima has with a running instance, for as long as that lasts.
+func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error {
+	// Noted first: what is noted and is not there is opened again.
+	if err := c.noteLive(instance, append(c.Live(instance), pair)); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, forwardWithin, fmt.Errorf("no answer within %s", forwardWithin))
+	defer cancel()
+	args := []string{"-F", filepath.Join(c.Dir(instance), "ssh.config"), "-O", "forward",
+		"-L", fmt.Sprintf("127.0.0.1:%d:127.0.0.1:%d", pair.Host, pair.Guest), "lima-" + instance}
+	_, _ = fmt.Fprintf(c.Log, "%s $ ssh %s\n", time.Now().Format(time.RFC3339), Quote(args))
+	cmd := exec.CommandContext(ctx, "ssh", args...)
+	cmd.Env = c.environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	said, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("forward %s by ssh: %w: %s", pair, err, strings.ReplaceAll(strings.TrimSpace(string(said)), "\n", "; "))
+	}
+	return nil
+}
+
+// liveNote is what dvm remembers of the forwards that it opened in a running instance. They end with the instance, or with
+// Lima's connection, as limactl shell --reconnect ends it; Lima itself knows nothing of them.
+type liveNote struct {
+	Agent string // what ha.pid said: the note is of this run of the instance alone
+	Pairs []Pair
+}
+
+// Live lists the pairs that were forwarded by ssh since the instance started, whether they still are or not.
+func (c *Client) Live(instance string) []Pair {
+	var note liveNote
+	text, err := os.ReadFile(c.livePath(instance))
+	if err != nil || json.Unmarshal(text, &note) != nil || note.Agent != c.agent(instance) {
+		return nil
+	}
+	return note.Pairs
+}
+
+func (c *Client) noteLive(instance string, pairs []Pair) error {
+	slices.SortFunc(pairs, func(a, b Pair) int { return a.Host - b.Host })
+	text, err := json.Marshal(liveNote{Agent: c.agent(instance), Pairs: slices.Compact(pairs)})
+	if err == nil {
+		err = os.WriteFile(c.livePath(instance), text, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("note a forward: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) livePath(instance string) string {
+	return filepath.Join(c.lockDir(), instance+".live.json")
+}
+
+func (c *Client) agent(instance string) string {
+	text, _ := os.ReadFile(filepath.Join(c.Dir(instance), "ha.pid"))
+	return string(text)
+}

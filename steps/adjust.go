@@ -1,0 +1,188 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"dvm/engine"
+	"dvm/engine/lima"
+)
+
+// adjustment is what a sync makes of an instance's drift. Of a stopped one all is written before it starts. In a running one
+// pairs of ports can be added; everything else waits for its next start, which DVM_RESTART=1 brings about.
+type adjustment struct {
+	drift
+	edited  bool        // the configuration is not the one that the instance was started with
+	live    []lima.Pair // are added to the running instance
+	lost    []lima.Pair // were added to it, and are gone
+	restart bool
+}
+
+// adjustment says what a sync makes of an instance as it was found.
+func (s *instance) adjustment(found *lima.Instance) (adjustment, error) {
+	have, err := s.lima.Forwards(s.vm.Instance)
+	if err != nil {
+		return adjustment{}, err
+	}
+	a := adjustment{drift: compare(s.vm, found, have)}
+	if found.Status != lima.Running {
+		return a, nil
+	}
+	a.edited = s.lima.EditedSinceStart(s.vm.Instance)
+	for _, pair := range a.added() {
+		if !a.needsSSH(pair) || s.lima.CanForward(s.vm.Instance) && freePort(pair.Host) {
+			a.live = append(a.live, pair)
+		}
+	}
+	for _, pair := range s.lima.Live(s.vm.Instance) {
+		if slices.Contains(a.have.Pairs, pair) && s.lima.CanForward(s.vm.Instance) && freePort(pair.Host) {
+			a.lost = append(a.lost, pair)
+		}
+	}
+	a.restart = s.vm.Restart && a.waits(s.vm.Resize)
+	return a, nil
+}
+
+// needsSSH tells a pair that has to be forwarded from one that Lima forwards by itself, as it does with every listener that
+// no other rule is for.
+func (d drift) needsSSH(pair lima.Pair) bool {
+	return pair.Host != pair.Guest || d.have.Only ||
+		slices.ContainsFunc(d.have.Pairs, func(other lima.Pair) bool { return other.Guest == pair.Guest })
+}
+
+// amended are the rules with the pairs that are added to the running instance.
+func (a adjustment) amended() lima.Forwards {
+	return lima.Forwards{Pairs: slices.Concat(a.have.Pairs, a.live), Only: a.have.Only}
+}
+
+// waits tells whether something can't be had without a restart.
+func (a adjustment) waits(resize bool) bool {
+	return a.edited || len(a.removed()) > 0 || len(a.added()) > len(a.live) || a.have.Only != a.want.Only ||
+		resize && len(a.resized()) > 0
+}
+
+// adjusting is the finding of an instance that runs.
+func (s *instance) adjusting(a adjustment) engine.Finding {
+	switch {
+	case a.restart:
+		from, to := a.from(s.vm.Resize), a.to(s.vm.Resize)
+		if from == "" {
+			from, to = "an older configuration", "the one in lima.yaml"
+		}
+		return engine.Finding{Change: true, Why: "restart: " + from + " -> " + to, From: from, To: to}
+	case len(a.live) > 0:
+		from, to := "ports "+inWords(a.have), "ports "+inWords(a.amended())
+		return engine.Finding{Change: true, Why: from + " -> " + to, From: from, To: to}
+	case len(a.lost) > 0:
+		from := listed(a.lost) + " no longer forwarded"
+		return engine.Finding{Change: true, Why: from, From: from, To: "forwarded"}
+	}
+	return engine.Finding{Why: "running"}
+}
+
+// report warns of what a sync leaves as it is, with the command that would change it.
+func (s *instance) report(a adjustment, running bool) {
+	s.shadowed(a.want.Pairs)
+	if running && !a.restart {
+		s.reportWaiting(a)
+	}
+	for _, size := range a.sizes {
+		switch {
+		case size.shrinks:
+			s.warn(size.String()+"; a disk only grows", "")
+		case !s.vm.Resize && running:
+			s.warn(size.String(), "DVM_RESTART=1 DVM_RESIZE=1 dvm "+s.vm.Name)
+		case !s.vm.Resize:
+			s.warn(size.String(), "dvm stop "+s.vm.Name+"; DVM_RESIZE=1 dvm "+s.vm.Name)
+		}
+	}
+}
+
+func (s *instance) reportWaiting(a adjustment) {
+	var waiting []string
+	if pairs := a.removed(); len(pairs) > 0 {
+		waiting = append(waiting, listed(pairs)+" is not in DVM_PORTS, and stays forwarded")
+	}
+	if pairs := without(a.added(), a.live); len(pairs) > 0 {
+		waiting = append(waiting, listed(pairs)+" is not yet forwarded")
+	}
+	switch {
+	case a.want.Only && !a.have.Only:
+		waiting = append(waiting, "every listener of the guest is forwarded, not DVM_PORTS only")
+	case a.have.Only && !a.want.Only:
+		waiting = append(waiting, "DVM_PORTS only is forwarded, not every listener of the guest")
+	}
+	if a.edited {
+		waiting = append(waiting, "lima.yaml was written since the VM started, which goes on with what it was started with")
+	}
+	resize := ""
+	if s.vm.Resize {
+		for _, size := range a.resized() {
+			waiting = append(waiting, size.String())
+			resize = "DVM_RESIZE=1 "
+		}
+	}
+	if len(waiting) > 0 {
+		s.warn(strings.Join(waiting, "; ")+"; that takes a restart", "DVM_RESTART=1 "+resize+"dvm "+s.vm.Name)
+	}
+}
+
+// warn says something once in a sync, where somebody listens.
+func (s *instance) warn(text, hint string) {
+	if s.warning == nil || s.warned[text] {
+		return
+	}
+	if s.warned == nil {
+		s.warned = map[string]bool{}
+	}
+	s.warned[text] = true
+	s.warning(text, hint)
+}
+
+// edit writes what the variables ask for into the configuration of a stopped instance.
+func (s *instance) edit(ctx context.Context, lock *lima.Lock, a adjustment) error {
+	edit, changes := a.drift.edit(s.vm.Resize)
+	if !changes {
+		return nil
+	}
+	return s.lima.Edit(ctx, lock, s.vm.Instance, edit)
+}
+
+// amend adds pairs to a running instance: at once, and in its configuration for the next start.
+func (s *instance) amend(ctx context.Context, lock *lima.Lock, a adjustment) error {
+	for _, pair := range slices.Concat(a.lost, a.live) {
+		if slices.Contains(a.live, pair) && !a.needsSSH(pair) {
+			continue
+		}
+		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
+			return engine.Advise(err, "dvm stop %[1]s; dvm %[1]s", s.vm.Name)
+		}
+	}
+	if len(a.live) == 0 {
+		return nil
+	}
+	return s.lima.Amend(ctx, lock, s.vm.Instance, a.amended())
+}
+
+// idle refuses to go on where a restart would end what somebody runs.
+func (s *instance) idle(ctx context.Context) error {
+	if s.vm.Force {
+		return nil
+	}
+	hint := fmt.Sprintf("dvm stop %[1]s stops it all the same; then: dvm %[1]s", s.vm.Name)
+	answer, err := s.lima.Work(ctx, s.vm.Instance)
+	if err != nil {
+		return engine.Advise(fmt.Errorf("look for work that a restart would end: %w", err), "%s", hint)
+	}
+	found, complete := strings.CutSuffix(answer, "done\n")
+	switch {
+	case !complete:
+		return engine.Advise(errors.New("look for work that a restart would end: the guest did not answer to the end"), "%s", hint)
+	case found != "":
+		return engine.Advise(fmt.Errorf("a restart would end what runs in it: %s", strings.ReplaceAll(strings.TrimSpace(found), "\n", ", ")), "%s", hint)
+	}
+	return nil
+}

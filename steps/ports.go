@@ -1,0 +1,101 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"dvm/config"
+	"dvm/engine/lima"
+)
+
+// privilegedPorts are below this one.
+const privilegedPorts = 1024
+
+// conflicts warns of pairs that will not lead where they should. Lima itself starts all the same, and whoever connects then
+// reaches what has the port. What own tells may have been taken by this VM already.
+func (s *instance) conflicts(pairs []lima.Pair, own func(lima.Pair) bool) {
+	claimed := s.claims()
+	for _, pair := range pairs {
+		text, hint := "", ""
+		if !own(pair) {
+			text, hint = taken(pair.Host)
+		}
+		other := claimed[pair.Host]
+		running := other != "" && s.lima.Alive(config.InstancePrefix+other)
+		switch port := fmt.Sprintf("port %d of this host ", pair.Host); {
+		case running:
+			s.warn(port+"is forwarded to the running VM "+other, "dvm stop "+other)
+		case text != "":
+			s.warn(port+text, hint)
+		case other != "":
+			s.warn(port+"is claimed by the stopped VM "+other+" too", "")
+		}
+	}
+}
+
+// shadowed warns of pairs that have no effect, since Lima takes the first rule that matches a listener.
+func (s *instance) shadowed(pairs []lima.Pair) {
+	first := map[int]lima.Pair{}
+	for _, pair := range pairs {
+		if before, twice := first[pair.Guest]; twice {
+			s.warn(fmt.Sprintf("%s has no effect: Lima forwards a guest's port once, and %s comes first", pair, before), "")
+			continue
+		}
+		first[pair.Guest] = pair
+	}
+}
+
+// noPair is for a VM that does not run, and so has taken no port.
+func noPair(lima.Pair) bool { return false }
+
+// claims names the other VM that has each host port in its configuration, the running ones before the stopped.
+func (s *instance) claims() map[int]string {
+	claimed := map[int]string{}
+	dirs, _ := filepath.Glob(filepath.Join(s.lima.Home, config.InstancePrefix+"*"))
+	for _, dir := range dirs {
+		instance := filepath.Base(dir)
+		forwards, err := s.lima.Forwards(instance)
+		if instance == s.vm.Instance || err != nil {
+			continue
+		}
+		for _, pair := range forwards.Pairs {
+			if claimed[pair.Host] == "" || s.lima.Alive(instance) {
+				claimed[pair.Host] = vmName(instance)
+			}
+		}
+	}
+	return claimed
+}
+
+// freePort tells whether this host's loopback address has the port to give.
+func freePort(port int) bool {
+	text, _ := taken(port)
+	return text == ""
+}
+
+// taken says what keeps Lima from listening on a port of this host, with a command to try, or nothing.
+func taken(port int) (text, hint string) {
+	address := "127.0.0.1"
+	if runtime.GOOS == "darwin" && port < privilegedPorts {
+		address = "" // where everybody may listen on all addresses together, and Lima does
+	}
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "is taken by " + holderOf(port), fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port)
+	case errors.Is(err, fs.ErrPermission):
+		return "is for root alone, so nothing is forwarded", "sudo sysctl net.ipv4.ip_unprivileged_port_start=" + strconv.Itoa(port)
+	case err != nil:
+		return "can't be listened on: " + strings.ReplaceAll(err.Error(), "\n", "; "), ""
+	}
+	_ = listener.Close()
+	return "", ""
+}
