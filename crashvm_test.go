@@ -90,7 +90,6 @@ func (vm *crashVM) prepare(s situation, synced *crashVM) {
 	}
 	if s.before == running {
 		vm.limactl("start", "dvm-app")
-		vm.guest("packages.sh")
 	}
 	vm.env = append(slices.Clip(vm.env), s.env...)
 }
