@@ -44,7 +44,7 @@ func TestFlood(t *testing.T) {
 			}
 			flood := *vm
 			flood.t = t
-			flood.env = append(flood.env, "DVM_SETUP=./flood.sh", "DVM_TIMEOUT=60s")
+			flood.env = append(flood.env, "DVM_SETUP=./flood.sh", "DVM_TIMEOUT=10m")
 			if !c.ends {
 				flood.env = append(flood.env, "DVM_TIMEOUT="+floodTime)
 			}

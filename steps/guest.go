@@ -201,7 +201,7 @@ func (e *markerEvents) report(m lima.Marker) error {
 		return nil
 	}
 	switch event.State {
-	case engine.OK, engine.Changed, engine.Failed:
+	case engine.OK, engine.Changed, engine.Failed, engine.Change, engine.Unknown:
 		e.next++
 	}
 	e.failed = event.Err
