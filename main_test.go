@@ -111,6 +111,7 @@ func TestScripts(t *testing.T) {
 			"terminal": terminal,
 			"poll":     poll,
 			"stubs":    stubs,
+			"page":     page,
 		},
 	})
 }

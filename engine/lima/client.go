@@ -1,4 +1,6 @@
-// Package lima is the only code that runs limactl.
+// Package lima is the only code that runs limactl: its argument lists (argv.go), its answers (instance.go), the locks that
+// keep two dvms apart (lock.go), and programs in the guest: a sync's (session.go), a command's and a copy's. It knows nothing
+// of steps, and shows nothing.
 package lima
 
 import (
