@@ -112,6 +112,7 @@ func TestScripts(t *testing.T) {
 			"poll":     poll,
 			"stubs":    stubs,
 			"page":     page,
+			"picture":  picture,
 		},
 	})
 }
