@@ -188,11 +188,14 @@ func startError(err error) error {
 	if !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("run limactl: %w", err)
 	}
-	hint := "brew install lima"
+	return engine.Advise(fmt.Errorf("run limactl: %w", err), "%s", installHint())
+}
+
+func installHint() string {
 	if runtime.GOOS == "linux" {
-		hint = "install Lima 2.0 or later: https://lima-vm.io/docs/installation/ (with Homebrew: brew install lima)"
+		return "install Lima " + OldestVersion + " or later: https://lima-vm.io/docs/installation/ (with Homebrew: brew install lima)"
 	}
-	return engine.Advise(fmt.Errorf("run limactl: %w", err), "%s", hint)
+	return "brew install lima"
 }
 
 // limited drops what is beyond a number of bytes, and never blocks its writer.

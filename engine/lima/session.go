@@ -210,7 +210,9 @@ func (s *Session) disconnected(lastWords []string) error {
 	if status == nil {
 		status = errDisconnected
 	}
-	return &CommandError{Args: s.args, Code: s.cmd.ProcessState.ExitCode(), Tail: lastWords, err: status}
+	err := &CommandError{Args: s.args, Code: s.cmd.ProcessState.ExitCode(), Tail: lastWords, err: status}
+	return engine.Advise(fmt.Errorf("the connection to %s ended early: %w", s.instance, err),
+		"limactl shell --workdir / %s true shows whether it answers; if not: limactl stop --force %[1]s, then the same again", s.instance)
 }
 
 // readMarkers ignores whatever has not the session's nonce, such as the words of a login profile.
