@@ -136,7 +136,8 @@ func (s *Session) Run(ctx context.Context, program string, report func(Marker) e
 	}()
 	readers.Wait()
 	if errors.Is(err, errDisconnected) {
-		err = s.disconnected(lastWords.lines)
+		err = engine.Advise(fmt.Errorf("the connection to %s ended early: %w", s.instance, s.disconnected(lastWords.lines)),
+			"limactl shell --workdir / %s true shows whether it answers; if not: limactl stop --force %[1]s, then the same again", s.instance)
 	}
 	return err
 }
@@ -214,9 +215,7 @@ func (s *Session) disconnected(lastWords []string) error {
 	if status == nil {
 		status = errDisconnected
 	}
-	err := &CommandError{Args: s.args, Code: s.cmd.ProcessState.ExitCode(), Tail: lastWords, err: status}
-	return engine.Advise(fmt.Errorf("the connection to %s ended early: %w", s.instance, err),
-		"limactl shell --workdir / %s true shows whether it answers; if not: limactl stop --force %[1]s, then the same again", s.instance)
+	return &CommandError{Args: s.args, Code: s.cmd.ProcessState.ExitCode(), Tail: lastWords, err: status}
 }
 
 // readMarkers ignores whatever has not the session's nonce, such as the words of a login profile.
