@@ -120,7 +120,7 @@ type dvmRun struct {
 }
 
 func (vm *crashVM) start(args ...string) *dvmRun {
-	dvm := &dvmRun{cmd: exec.Command("dvm", args...), ended: make(chan struct{})} //nolint:noctx // ended by wait
+	dvm := &dvmRun{cmd: exec.Command("dvm", args...), ended: make(chan struct{})}
 	dvm.cmd.Dir = vm.scripts
 	dvm.cmd.Env = vm.env
 	dvm.cmd.Stderr = &dvm.stderr
@@ -299,7 +299,7 @@ func (vm *crashVM) files() {
 	known := []string{"_dvm", "_dvm/dvm-app.start.lock", "_dvm/dvm-app.sync.lock", "_dvm/scratch",
 		"dvm", "dvm/app", "dvm/app/events.jsonl", "dvm/app/lima.log", "dvm/app/lima.failed.log", "dvm/app/setup.log", "dvm/app/setup.failed.log"}
 	for root, top := range map[string]string{vm.home: "_dvm", vm.state(): "dvm"} {
-		err := filepath.WalkDir(filepath.Join(root, top), func(path string, entry os.DirEntry, err error) error {
+		err := filepath.WalkDir(filepath.Join(root, top), func(path string, _ os.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -391,21 +390,4 @@ func help(topic []string, stdout io.Writer) error {
 	rows = append(rows, []string{"", ""}, []string{"dvm help env", "all variables, and their defaults"})
 	return errors.Join(logs.Text(stdout, "dvm gives every project its own Fedora VM. Everything is set by variables; there are no flags.", ""),
 		logs.Table(stdout, rows))
-}
-
-// version is that of the module, or of the commit where it was built in a checkout.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(unknown)"
-	}
-	if info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return setting.Value
-		}
-	}
-	return "(devel)"
 }

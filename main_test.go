@@ -115,6 +115,8 @@ func TestScripts(t *testing.T) {
 			"freeports": freePorts,
 			"listens":   listens,
 			"stubs":     stubs,
+			"page":      page,
+			"picture":   picture,
 		},
 	})
 }

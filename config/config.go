@@ -1,4 +1,6 @@
-// Package config turns the environment's DVM_* variables into checked values. No other package reads them.
+// Package config turns the environment's DVM_* variables into checked values, and the command line into a verb. No other
+// package reads them. One table of variables (variables.go) and one of verbs (command.go) are what help, completion and
+// documents are made from.
 package config
 
 import (

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the table of variables into the README")
+var update = flag.Bool("update", false, "write anew what is made from the tables")
 
 // TestReadme holds the README's table of variables against the one that the code has.
 func TestReadme(t *testing.T) {
@@ -34,5 +34,22 @@ func TestReadme(t *testing.T) {
 	}
 	if err := os.WriteFile(path, []byte(before+begin+Markdown()+end+after), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestMan holds the manual page against the tables.
+func TestMan(t *testing.T) {
+	const path = "../docs/dvm.1"
+	if *update {
+		if err := os.WriteFile(path, []byte(Man()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != Man() {
+		t.Errorf("%s is stale; go test ./config -run TestMan -update writes it anew", path)
 	}
 }

@@ -19,7 +19,7 @@ func TestEventsStayBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		journal.Record(engine.Event{Step: "user", State: engine.OK})
+		_ = journal.Record(engine.Event{Step: "user", State: engine.OK})
 		if err := journal.Close(); err != nil {
 			t.Fatal(err)
 		}

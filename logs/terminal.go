@@ -1,4 +1,6 @@
-// Package logs keeps the per-VM log files, and is the only place that decides what a terminal shows.
+// Package logs keeps the per-VM log files, and is the only place that decides what a terminal shows. A Run is told the
+// events and the output of one VM's sync; a Terminal is the one writer of standard error; what comes from a guest passes
+// Clean, and a Mask where there are secrets.
 package logs
 
 import (

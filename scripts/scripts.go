@@ -1,4 +1,5 @@
-// Package scripts holds the shell files that run in the guest.
+// Package scripts holds the shell files that run in the guest: the program of a session, the steps' own scripts, those of
+// the other verbs, and the built-in setup scripts. Each says in its header what it reads and what it answers.
 package scripts
 
 import _ "embed"

@@ -20,7 +20,7 @@ import (
 
 const (
 	doctorWithin  = 20 * time.Second // for limactl to answer
-	oldestLimactl = "2.0"
+	oldestLimactl = lima.OldestVersion
 )
 
 // Health is how a finding of the doctor's stands with a sync.

@@ -44,7 +44,7 @@ func hostMemory() (int64, error) {
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0, err
 	}
-	return int64(info.Totalram) * int64(info.Unit), nil //nolint:unconvert // the types differ by architecture
+	return int64(info.Totalram) * int64(info.Unit), nil
 }
 
 // holderOf names the program that listens on a TCP port of this host, as far as /proc tells this user.

@@ -1,4 +1,6 @@
-// Package steps holds what each step of a sync checks and changes, and the ordered lists of them.
+// Package steps holds what each step of a sync checks and changes, and the ordered lists of them. The instance is the
+// host's step (instance.go); all others are scripts, which travel to the guest as one program and report from there
+// (guest.go). What other verbs do with a VM, and the checks of doctor, are here too.
 package steps
 
 import (

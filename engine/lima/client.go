@@ -1,4 +1,6 @@
-// Package lima is the only code that runs limactl.
+// Package lima is the only code that runs limactl: its argument lists (argv.go), its answers (instance.go), the locks that
+// keep two dvms apart (lock.go), and programs in the guest: a sync's (session.go), a command's and a copy's. It knows nothing
+// of steps, and shows nothing.
 package lima
 
 import (
@@ -208,11 +210,14 @@ func startError(err error) error {
 	if !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("run limactl: %w", err)
 	}
-	hint := "brew install lima"
+	return engine.Advise(fmt.Errorf("run limactl: %w", err), "%s", installHint())
+}
+
+func installHint() string {
 	if runtime.GOOS == "linux" {
-		hint = "install Lima 2.0 or later: https://lima-vm.io/docs/installation/ (with Homebrew: brew install lima)"
+		return "install Lima " + OldestVersion + " or later: https://lima-vm.io/docs/installation/ (with Homebrew: brew install lima)"
 	}
-	return engine.Advise(fmt.Errorf("run limactl: %w", err), "%s", hint)
+	return "brew install lima"
 }
 
 // limited drops what is beyond a number of bytes, and never blocks its writer.

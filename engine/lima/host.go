@@ -11,6 +11,9 @@ import (
 	"syscall"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/mod/semver"
+
+	"dvm/engine"
 )
 
 // Version is limactl's own, such as 2.2.0.
@@ -20,6 +23,23 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return strings.TrimPrefix(strings.TrimSpace(string(answer)), "limactl version "), nil
+}
+
+// OldestVersion is the first that knows all that dvm asks of limactl.
+const OldestVersion = "2.0"
+
+// unlessTooOld gives err, or the reason behind it where limactl is too old to be asked for an instance.
+func (c *Client) unlessTooOld(ctx context.Context, err error) error {
+	var failed *CommandError
+	if !errors.As(err, &failed) || ctx.Err() != nil {
+		return err
+	}
+	version, versionErr := c.Version(ctx)
+	if canonical := "v" + strings.TrimPrefix(version, "v"); versionErr != nil || !semver.IsValid(canonical) ||
+		semver.Compare(canonical, "v"+OldestVersion) >= 0 {
+		return err
+	}
+	return engine.Advise(fmt.Errorf("limactl is version %s, and dvm needs %s or later: %w", version, OldestVersion, err), "%s", installHint())
 }
 
 // MountingFiles lists the files of Lima's own configuration that give every instance mounts, whatever dvm asks for, and

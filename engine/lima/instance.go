@@ -161,7 +161,7 @@ func (c *Client) notListed(instance string, listErr error) error {
 
 // Create makes and starts a new instance, under its start lock. It returns once the guest has booted.
 func (c *Client) Create(ctx context.Context, lock *Lock, m Machine) error {
-	return c.withReason(m.Instance, c.runUnder(ctx, lock, c.CreateArgs(m)))
+	return c.unlessTooOld(ctx, c.withReason(m.Instance, c.runUnder(ctx, lock, c.CreateArgs(m))))
 }
 
 // Start starts an instance that the caller has just seen stopped, under its start lock.
@@ -176,7 +176,11 @@ func (c *Client) Stop(ctx context.Context, lock *Lock, instance string) error {
 
 // Delete deletes an instance in any state, unless it is protected, under its start lock.
 func (c *Client) Delete(ctx context.Context, lock *Lock, instance string) error {
-	return c.runUnder(ctx, lock, c.deleteArgs(instance))
+	err := c.runUnder(ctx, lock, c.deleteArgs(instance))
+	if _, statErr := os.Lstat(filepath.Join(c.Dir(instance), "protected")); statErr == nil {
+		return engine.Advise(err, "limactl unprotect %s, then the same again", instance)
+	}
+	return err
 }
 
 // StopForce ends the processes of an instance in any state, under its start lock. The guest's file systems are not flushed.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
@@ -125,6 +126,9 @@ func (s *Session) Run(ctx context.Context, program string, report func(Marker) e
 	})
 	err := s.follow(ctx, markers, fences, report)
 	s.leave(err == nil)
+	if errors.Is(err, errDisconnected) {
+		awaitFence(ctx, fences, -1, math.MaxInt) // limactl's last words, which say why
+	}
 	s.closePipes()
 	go func() {
 		for range markers { // until the reader has noticed
@@ -132,7 +136,8 @@ func (s *Session) Run(ctx context.Context, program string, report func(Marker) e
 	}()
 	readers.Wait()
 	if errors.Is(err, errDisconnected) {
-		err = s.disconnected(lastWords.lines)
+		err = engine.Advise(fmt.Errorf("the connection to %s ended early: %w", s.instance, s.disconnected(lastWords.lines)),
+			"limactl shell --workdir / %s true shows whether it answers; if not: limactl stop --force %[1]s, then the same again", s.instance)
 	}
 	return err
 }

@@ -181,17 +181,14 @@ func mountNoneEdit(f *pflag.FlagSet) ([]string, error) {
 // paramEdit refuses every parameter: the stand-in's templates have none.
 func paramEdit(f *pflag.FlagSet) ([]string, error) {
 	params, err := f.GetStringArray("param")
-	if err != nil {
+	if err != nil || len(params) == 0 {
 		return nil, err
 	}
-	for _, p := range params {
-		key, _, ok := strings.Cut(p, "=")
-		if !ok {
-			return nil, fmt.Errorf("invalid parameter %#q, expected NAME=VALUE", p)
-		}
-		return nil, fmt.Errorf("template does not define param %#q", key)
+	key, _, ok := strings.Cut(params[0], "=")
+	if !ok {
+		return nil, fmt.Errorf("invalid parameter %#q, expected NAME=VALUE", params[0])
 	}
-	return nil, nil
+	return nil, fmt.Errorf("template does not define param %#q", key)
 }
 
 func videoEdit(f *pflag.FlagSet) ([]string, error) {
