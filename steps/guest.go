@@ -144,7 +144,7 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 	if err != nil {
 		return err
 	}
-	events := markerEvents{vm: g.vm, steps: g.steps, observe: observe, begin: time.Now()}
+	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe, begin: time.Now()}
 	err = session.Run(ctx, g.program(mode), events.report, func(index int, lines string) {
 		if index < len(g.steps) {
 			g.output(g.steps[index].name, g.steps[index].setup, lines)
@@ -158,6 +158,7 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 type markerEvents struct {
 	vm      config.VM
 	steps   []guestStep
+	plans   bool // nothing is applied
 	observe engine.Observer
 	next    int // the step that has not ended
 	begin   time.Time
@@ -168,6 +169,9 @@ type markerEvents struct {
 func (e *markerEvents) report(m lima.Marker) error {
 	if m.Index != e.next || m.Index >= len(e.steps) || e.failed != nil {
 		return fmt.Errorf("the guest says %.40q of step %d out of turn, so nothing that it says is believed", m.Event, m.Index+1)
+	}
+	if planned := m.Event == "change" || m.Event == "unknown"; planned && !e.plans {
+		return nil
 	}
 	step := e.steps[m.Index]
 	event := engine.Event{Step: step.name, Why: m.Text, Took: time.Since(e.begin)}
