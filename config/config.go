@@ -145,11 +145,11 @@ func load(names []string, needed demand) (Config, layers, error) {
 		problems = append(problems, nameProblems...)
 	}
 	for _, name := range names {
-		vm, vmProblems := loadVM(read, name, needed.setup)
+		own := read.vars.forVM(name, read.overrides)
+		vm, vmProblems := loadVM(own, name, needed.setup)
 		problems = append(problems, vmProblems...)
 		if needed.setup {
 			var err error
-			own := read.vars.forVM(name, read.overrides)
 			vm.Secrets, err = readSecrets(vm.Pass)
 			problems = append(problems, inVariable(own.Pass.From, err)...)
 		}
@@ -161,7 +161,7 @@ func load(names []string, needed demand) (Config, layers, error) {
 	}
 	for _, name := range others { // what holds for no VM of this command is checked all the same
 		if !slices.Contains(names, name) {
-			vm, vmProblems := loadVM(read, name, needed.setup)
+			vm, vmProblems := loadVM(read.vars.forVM(name, read.overrides), name, needed.setup)
 			problems = append(problems, vmProblems...)
 			if name == "" {
 				cfg.Unnamed = vm
@@ -207,8 +207,8 @@ func chooseVMs(given []string, fallback Value[VMName], limaHome string, needed b
 	return names, problems
 }
 
-func loadVM(read layers, name string, withSetup bool) (VM, Problems) {
-	own := read.vars.forVM(name, read.overrides)
+// loadVM makes a VM of its variables.
+func loadVM(own Variables, name string, withSetup bool) (VM, Problems) {
 	problems := own.problems()
 	var setup []Script
 	if withSetup {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"path"
 	"strings"
@@ -44,7 +45,7 @@ func ParseCopy(source, destination string) (Copy, error) {
 	switch {
 	case fromGuest && toGuest && sourceVM == destinationVM:
 		return Copy{}, engine.Advise(refuse("copies between this host and a VM, not within a VM"),
-			"dvm ssh %s", quoted([]string{sourceVM, "cp", "-a", "--", orDot(sourcePath), orDot(destinationPath)}))
+			"dvm ssh %s", quoted([]string{sourceVM, "cp", "-a", "--", cmp.Or(sourcePath, "."), cmp.Or(destinationPath, ".")}))
 	case fromGuest && toGuest:
 		between := "./" + copyName(sourcePath, sourceVM)
 		return Copy{}, engine.Advise(refuse("copies between this host and a VM, not from one VM to another"),
@@ -90,11 +91,4 @@ func copyName(source, vm string) string {
 	default:
 		return name
 	}
-}
-
-func orDot(path string) string {
-	if path == "" {
-		return "."
-	}
-	return path
 }

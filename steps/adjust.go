@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -173,15 +172,11 @@ func (s *instance) idle(ctx context.Context) error {
 		return nil
 	}
 	hint := fmt.Sprintf("dvm stop %[1]s stops it all the same; then: dvm %[1]s", s.vm.Name)
-	answer, err := s.lima.Work(ctx, s.vm.Instance)
+	found, err := s.lima.Work(ctx, s.vm.Instance)
 	if err != nil {
 		return engine.Advise(fmt.Errorf("look for work that a restart would end: %w", err), "%s", hint)
 	}
-	found, complete := strings.CutSuffix(answer, "done\n")
-	switch {
-	case !complete:
-		return engine.Advise(errors.New("look for work that a restart would end: the guest did not answer to the end"), "%s", hint)
-	case found != "":
+	if found != "" {
 		return engine.Advise(fmt.Errorf("a restart would end what runs in it: %s", strings.ReplaceAll(strings.TrimSpace(found), "\n", ", ")), "%s", hint)
 	}
 	return nil

@@ -21,13 +21,9 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, waiting fun
 	if err := Ready(ctx, client, vm, waiting); err != nil {
 		return nil, err
 	}
-	answer, err := client.Unsaved(ctx, vm.Instance, vm.Name)
+	found, err := client.Unsaved(ctx, vm.Instance, vm.Name)
 	if err != nil {
 		return nil, fmt.Errorf("look for work that would be lost: %w", err)
-	}
-	found, complete := strings.CutSuffix(answer, "done\n")
-	if !complete {
-		return nil, errors.New("look for work that would be lost: the guest did not answer to the end")
 	}
 	var lines []string
 	for line := range strings.Lines(found) {

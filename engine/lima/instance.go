@@ -287,12 +287,22 @@ func (c *Client) Unsaved(ctx context.Context, instance, vm string) (string, erro
 	if err := c.answers(ctx, instance, answerWithin); err != nil {
 		return "", err
 	}
-	answer, err := c.run(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.Unsaved, "dvm", vm))
-	return string(answer), err
+	return complete(c.run(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.Unsaved, "dvm", vm)))
 }
 
 // Work lists what people run in an instance, a line each; see scripts/inuse.sh.
 func (c *Client) Work(ctx context.Context, instance string) (string, error) {
-	answer, err := c.runWith(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-s"), strings.NewReader(scripts.InUse), nil)
-	return string(answer), err
+	return complete(c.runWith(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-s"), strings.NewReader(scripts.InUse), nil))
+}
+
+// complete takes the last line off an answer, `done`, without which the guest did not look at everything.
+func complete(answer []byte, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	found, whole := strings.CutSuffix(string(answer), "done\n")
+	if !whole {
+		return "", errors.New("the guest did not answer to the end")
+	}
+	return found, nil
 }
