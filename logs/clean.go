@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi/parser"
 )
@@ -15,39 +16,56 @@ func Clean(line string) string {
 	if plain(line) {
 		return line
 	}
+	return strip(strings.ToValidUTF8(line, "\uFFFD"))
+}
+
+// strip is Clean for a line in which halves of letters are still to find their other half: invalid UTF-8 stays. What
+// becomes of it must be cleaned once more, since halves may have come together as a control character.
+func strip(line string) string {
+	if plain(line) {
+		return line
+	}
 	line = strings.TrimRight(line, "\r\n")
 	if last := strings.LastIndexByte(line, '\r'); last >= 0 {
 		line = line[last+1:]
 	}
 	var clean strings.Builder
 	state := parser.GroundState
-	for _, r := range strings.ToValidUTF8(line, "\uFFFD") {
+	for len(line) > 0 {
+		r, size := utf8.DecodeRuneInString(line)
+		char := line[:size]
+		line = line[size:]
 		if r <= unicode.MaxLatin1 && (r < 0x80 || unicode.IsControl(r)) {
 			var action parser.Action
 			state, action = parser.Table.Transition(state, byte(r))
 			if action == parser.PrintAction || r == '\t' {
-				clean.WriteRune(r)
+				clean.WriteString(char)
 			}
 			continue
 		}
 		// Beyond ASCII nothing controls a terminal, but a control string may hold it.
 		if state == parser.GroundState && !unicode.Is(unicode.Bidi_Control, r) {
-			clean.WriteRune(r)
+			clean.WriteString(char)
 		}
 	}
 	return clean.String()
 }
 
 // CleanLines is Clean for lines that all have their ends.
-func CleanLines(lines string) string {
+func CleanLines(lines string) string { return eachLine(lines, Clean) }
+
+// stripLines is strip for lines that all have their ends.
+func stripLines(lines string) string { return eachLine(lines, strip) }
+
+func eachLine(lines string, clean func(string) string) string {
 	if plainLines(lines) {
 		return lines
 	}
-	var clean strings.Builder
+	var cleaned strings.Builder
 	for line := range strings.Lines(lines) {
-		clean.WriteString(Clean(strings.TrimSuffix(line, "\n")) + "\n")
+		cleaned.WriteString(clean(strings.TrimSuffix(line, "\n")) + "\n")
 	}
-	return clean.String()
+	return cleaned.String()
 }
 
 // plainLines tells the common case of lines. It looks at eight bytes at once, since a guest may print gigabytes, and at each

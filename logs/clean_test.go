@@ -45,6 +45,9 @@ func FuzzClean(f *testing.F) {
 		if strings.ContainsFunc(clean, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
 			t.Errorf("Clean(%q) = %q, with a control character", line, clean)
 		}
+		if stripped := Clean(strip(line)); strings.ContainsFunc(stripped, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+			t.Errorf("Clean(strip(%q)) = %q, with a control character", line, stripped)
+		}
 		if again := Clean(clean); again != clean {
 			t.Errorf("Clean(%q) = %q, then %q", line, clean, again)
 		}

@@ -92,7 +92,7 @@ func cleaned(event engine.Event, mask *Mask) engine.Event {
 		event.Err = errors.New(mask.Text(event.Err.Error()))
 	}
 	for _, text := range []*string{&event.Why, &event.From, &event.To, &event.Hint} {
-		*text = mask.Text(Clean(*text))
+		*text = mask.clean(*text)
 	}
 	return event
 }

@@ -1,8 +1,11 @@
 package logs
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 const (
@@ -11,12 +14,13 @@ const (
 	leastSecret = 4
 	// A line of a secret with several lines is looked for by itself from this length on.
 	leastLine = 8
-	// maxGap is how many line breaks and tabs in a row may interrupt a secret.
+	// maxGap is how many line breaks, tabs and backslashes in a row may interrupt a secret.
 	maxGap = 8
 )
 
-// Mask hides secrets in text from outside. Line breaks and tabs within a secret don't count, so that one is found also
-// where it was wrapped, and one with several lines whatever became of its line breaks. What was encoded is not found.
+// Mask hides secrets in text from outside. Line breaks, tabs and backslashes within a secret don't count, so that one is
+// found also where it was wrapped or escaped, and one with several lines whatever became of its line breaks. One that was
+// quoted for a shell or as JSON is found, one that was encoded otherwise is not.
 //
 // A nil Mask hides nothing.
 type Mask struct {
@@ -30,6 +34,7 @@ func NewMask(values []string) *Mask {
 	for _, value := range values {
 		whole, lines := flatten(value)
 		m.add(whole, leastSecret)
+		m.add(strings.Join(lines, `\n`), leastSecret)
 		for _, line := range lines {
 			m.add(line, leastLine)
 		}
@@ -43,20 +48,50 @@ func Maskable(value string) bool {
 	return len(whole) >= leastSecret
 }
 
-// flatten gives a secret and each of its lines in the form that the text they are looked for in has: cleaned, with
-// neither line breaks nor tabs.
+// flatten gives a secret and each of its lines in the form that the text they are looked for in has: without control
+// characters, line breaks and tabs among them.
 func flatten(value string) (whole string, lines []string) {
 	for line := range strings.SplitSeq(value, "\n") {
-		lines = append(lines, strings.ReplaceAll(Clean(line), "\t", ""))
+		lines = append(lines, strings.ReplaceAll(strip(line), "\t", ""))
 	}
 	return strings.TrimSpace(strings.Join(lines, "")), lines
 }
 
 func (m *Mask) add(secret string, least int) {
 	secret = strings.TrimSpace(secret)
-	if len(secret) >= least && !slices.Contains(m.secrets, secret) {
-		m.secrets = append(m.secrets, secret)
-		m.begins[secret[0]] = true
+	if len(secret) < least {
+		return
+	}
+	for _, form := range forms(secret) {
+		if !slices.Contains(m.secrets, form) {
+			m.secrets = append(m.secrets, form)
+			m.begins[form[0]] = true
+		}
+	}
+}
+
+// forms are the ways in which programs print a secret. What backslashes add to it is no matter here.
+func forms(secret string) []string {
+	var octal, json strings.Builder // of letters beyond ASCII: in $'…' of a shell whose locale has none, and in JSON
+	for _, r := range secret {
+		if r < utf8.RuneSelf {
+			octal.WriteRune(r)
+			json.WriteRune(r)
+			continue
+		}
+		for _, b := range []byte(string(r)) {
+			fmt.Fprintf(&octal, `\%03o`, b)
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&json, `\u%04x`, unit)
+		}
+	}
+	return []string{
+		secret,
+		strings.ReplaceAll(secret, "'", `'\''`),
+		strings.ReplaceAll(secret, "'", `'"'"'`),
+		octal.String(),
+		json.String(),
 	}
 }
 
@@ -68,6 +103,9 @@ func (m *Mask) Text(text string) string {
 	clear, _ := m.scan(text, true)
 	return clear
 }
+
+// clean is Clean for text that may hold secrets.
+func (m *Mask) clean(text string) string { return Clean(m.Text(strip(text))) }
 
 // scan gives the text without secrets, and the rest of it that may be a secret's beginning. Where the text is at its end,
 // so long a beginning is hidden too, and there is no rest.
@@ -116,7 +154,7 @@ func (m *Mask) match(text string) (length, begun int) {
 			if text[at] == secret[found] {
 				found++
 				gap = 0
-			} else if gap++; gap > maxGap || !strings.ContainsRune("\n\r\t", rune(text[at])) {
+			} else if gap++; gap > maxGap || strings.IndexByte("\n\r\t\\", text[at]) < 0 {
 				break
 			}
 			at++

@@ -29,6 +29,12 @@ func TestMask(t *testing.T) {
 		{"a line break at its end", "hunter2\n", []string{"hunter2"}, "********"},
 		{"too short", "on", []string{"on and on"}, "on and on"},
 		{"spaces count", "a b c", []string{"abc", "a b c"}, "abc|********"},
+		{"cut within a letter", "grün日本", []string{"a gr\xc3", "\xbcn\xe6", "\x97\xa5\xe6\x9c", "\xac b"}, "a ******** b"},
+		{"escaped", `a "b" $c\d`, []string{`a\ \"b\"\ \$c\\d.`, `a \"b\" $c\\d.`}, "********.|********."},
+		{"quoted", "it's a secret", []string{`'it'\''s a secret'`, `$'it\'s a secret'`}, "'********'|$'********'"},
+		{"quoted by others", "it's a secret", []string{`'it'"'"'s a secret'`}, "'********'"},
+		{"without letters beyond ASCII", "grün 😀!", []string{`$'gr\303\274n \360\237\230\200!'`, `"gr\u00fcn \ud83d\ude00!"`}, `$'********'|"********"`},
+		{"several lines, escaped", "ab\ncd\nef", []string{`"ab\ncd\nef\n"`}, `"********\n"`},
 		{"too far apart", "hunter2", slices.Concat([]string{"hun"}, make([]string, 9), []string{"ter2"}), "hun" + strings.Repeat("|", 10) + "ter2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
