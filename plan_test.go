@@ -82,17 +82,17 @@ func TestPlanIsTheRun(t *testing.T) {
 	}
 	told := map[string]int{}
 	w.vars = []string{"DVM_SETUP=./a.sh", "DVM_SUBGID_COUNT=0"}
-	w.compare("a new VM", w.dvm("app", "DVM_DRY_RUN=1"), w.dvm("app"), told)
+	w.compare("a new VM", w.sync("DVM_DRY_RUN=1"), w.sync(), told)
 	w.guest(placeStubs, stubs)
 	for round := range *planRounds {
 		seed := *planSeed + uint64(round)
 		story := fmt.Sprintf("seed %d: %s", seed, w.disturb(rand.New(rand.NewPCG(seed, 0))))
 		before := w.state()
-		plan := w.dvm("app", "DVM_DRY_RUN=1")
+		plan := w.sync("DVM_DRY_RUN=1")
 		if after := w.state(); after != before {
 			t.Fatalf("%s\nthe plan changed something", story)
 		}
-		w.compare(story, plan, w.dvm("app"), told)
+		w.compare(story, plan, w.sync(), told)
 	}
 	if told["ok"] < *planRounds || told["change"] < *planRounds {
 		t.Errorf("the plans said too little to be of use: %v", told)
@@ -160,17 +160,17 @@ func newWorld(t *testing.T) *world {
 // told is one object of dvm's.
 type told struct{ Step, State, Reason, From, To, Error string }
 
-// dvm runs dvm, and gives the last that it said of each step, in order.
-func (w *world) dvm(vm string, vars ...string) (steps []told) {
+// sync runs dvm app, and gives the last that it said of each step, in order.
+func (w *world) sync(vars ...string) (steps []told) {
 	w.t.Helper()
-	cmd := exec.Command("dvm", vm)
+	cmd := exec.Command("dvm", "app")
 	cmd.Dir = w.dir
 	cmd.Env = append(append(append([]string{}, w.env...), w.vars...), vars...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
-		w.t.Fatalf("dvm %s: %v\n%s", vm, err, &stderr)
+		w.t.Fatalf("dvm app: %v\n%s", err, &stderr)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(out))
 	for decoder.More() {
@@ -184,7 +184,7 @@ func (w *world) dvm(vm string, vars ...string) (steps []told) {
 		}
 	}
 	if len(steps) == 0 {
-		w.t.Fatalf("dvm %s said nothing of steps\n%s%s", vm, out, &stderr)
+		w.t.Fatalf("dvm app said nothing of steps\n%s%s", out, &stderr)
 	}
 	return steps
 }

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -133,13 +134,13 @@ func (a *agent) listeners() (map[address]bool, error) {
 	found := map[address]bool{}
 	for {
 		var at address
-		switch _, err := fmt.Fscanln(conn, &at.ip, &at.port); err {
-		case nil:
-			found[at] = true
-		case io.EOF:
+		_, err := fmt.Fscanln(conn, &at.ip, &at.port)
+		if errors.Is(err, io.EOF) {
 			return found, nil
-		default:
+		}
+		if err != nil {
 			return nil, err
 		}
+		found[at] = true
 	}
 }
