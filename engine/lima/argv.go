@@ -83,7 +83,9 @@ func (c *Client) listArgs(instances ...string) []string {
 }
 
 // listFormatArgs asks for the same objects by another path, which has no limit on the size of one.
-func (c *Client) listFormatArgs() []string { return c.global("list", "--format", "{{json .}}") }
+func (c *Client) listFormatArgs(instances ...string) []string {
+	return append(c.global("list", "--format", "{{json .}}"), instances...)
+}
 
 func (c *Client) namesArgs() []string { return c.global("list", "--quiet") }
 

@@ -97,7 +97,7 @@ func (c *Client) Alive(instance string) bool {
 
 // Find asks limactl for one instance; nil means that there is none.
 func (c *Client) Find(ctx context.Context, instance string) (*Instance, error) {
-	answer, err := c.run(ctx, c.listArgs(instance))
+	answer, err := c.list(ctx, instance)
 	var failed *CommandError
 	if err != nil && !errors.As(err, &failed) {
 		return nil, err
@@ -116,19 +116,30 @@ func (c *Client) Find(ctx context.Context, instance string) (*Instance, error) {
 
 // List asks limactl for all instances, in the order of their names.
 func (c *Client) List(ctx context.Context) ([]Instance, error) {
-	answer, err := c.run(ctx, c.listArgs())
-	var failed *CommandError
-	if errors.As(err, &failed) {
-		// One instance with a configuration beyond 64 KiB makes the list fail for all; asked in this way it does not.
-		var again error
-		if answer, again = c.run(ctx, c.listFormatArgs()); again == nil {
-			err = nil
-		}
-	}
+	answer, err := c.list(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return decodeInstances(answer)
+}
+
+// list gives limactl's answer for the instances named, or for all.
+func (c *Client) list(ctx context.Context, instances ...string) ([]byte, error) {
+	answer, err := c.run(ctx, c.listArgs(instances...))
+	var failed *CommandError
+	if !errors.As(err, &failed) {
+		return answer, err
+	}
+	for _, instance := range instances {
+		if exists, err := c.Exists(instance); err == nil && !exists {
+			return answer, failed // which is why it failed
+		}
+	}
+	// One instance with a configuration beyond 64 KiB makes the list fail for all; asked in this way it does not.
+	if answer, again := c.run(ctx, c.listFormatArgs(instances...)); again == nil {
+		return answer, nil
+	}
+	return answer, failed
 }
 
 func decodeInstances(answer []byte) (instances []Instance, err error) {
