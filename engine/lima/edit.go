@@ -35,12 +35,12 @@ func (c *Client) Amend(ctx context.Context, lock *Lock, instance string, forward
 }
 
 // EditedSinceStart tells whether the configuration of a running instance was written after its start, so that it may not be
-// what the instance runs with.
+// what the instance runs with. A time to come is of a clock that has since gone back, and tells nothing.
 func (c *Client) EditedSinceStart(instance string) bool {
 	config, err := os.Stat(filepath.Join(c.Dir(instance), "lima.yaml"))
 	if err != nil {
 		return false
 	}
 	agent, err := os.Stat(filepath.Join(c.Dir(instance), "ha.pid"))
-	return err == nil && config.ModTime().After(agent.ModTime())
+	return err == nil && config.ModTime().After(agent.ModTime()) && !config.ModTime().After(time.Now())
 }

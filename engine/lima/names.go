@@ -17,7 +17,7 @@ func (c *Client) Names(ctx context.Context) ([]string, error) {
 // RecentNames is Names, or its answer to another dvm that asked a moment ago: a shell asks at each press of a key. The
 // cache is a file that may be missing or hold anything.
 func (c *Client) RecentNames(ctx context.Context, cache string, moment time.Duration) ([]string, error) {
-	if info, err := os.Stat(cache); err == nil && time.Since(info.ModTime()) < moment {
+	if info, err := os.Stat(cache); err == nil && time.Since(info.ModTime()).Abs() < moment {
 		text, err := os.ReadFile(cache)
 		home, names, found := strings.Cut(string(text), "\n")
 		if err == nil && found && home == c.Home {
