@@ -56,14 +56,14 @@ type guest struct {
 
 func guestSteps(vm config.VM) []guestStep {
 	list := []guestStep{
-		{name: "user", script: scripts.User, root: true, fresh: true, wants: wantedUser(vm),
+		{name: "user", script: scripts.Bare(scripts.User), root: true, fresh: true, wants: wantedUser(vm),
 			values: []variable{{"DVM_SUDO", zeroOrOne(vm.Sudo)}}},
-		{name: "code", script: scripts.Code, root: true, fresh: true, wants: vm.CodeDir() + " of " + vm.User},
-		{name: "subids", script: scripts.SubIDs, root: true, fresh: vm.SubUIDCount+vm.SubGIDCount > 0,
+		{name: "code", script: scripts.Bare(scripts.Code), root: true, fresh: true, wants: vm.CodeDir() + " of " + vm.User},
+		{name: "subids", script: scripts.Bare(scripts.SubIDs), root: true, fresh: vm.SubUIDCount+vm.SubGIDCount > 0,
 			wants: fmt.Sprintf("%d uids, %d gids", vm.SubUIDCount, vm.SubGIDCount)},
 	}
 	if len(vm.Packages) > 0 {
-		list = append(list, guestStep{name: "packages", script: scripts.Packages, root: true, turn: scripts.Transaction,
+		list = append(list, guestStep{name: "packages", script: scripts.Bare(scripts.Packages), root: true, turn: scripts.Bare(scripts.Transaction),
 			wants: "installed: " + strings.Join(vm.Packages, " "), values: []variable{{"DVM_PACKAGES", strings.Join(vm.Packages, " ")}}})
 	}
 	for _, script := range vm.Setup {
@@ -113,7 +113,7 @@ func (g *guest) program(mode string) string {
 		assign("step_values"+index, assignments(step.values))
 		assign("step_script"+index, step.script)
 	}
-	text.WriteString(scripts.Session)
+	text.WriteString(scripts.Bare(scripts.Session))
 	text.WriteString("\nsession\n")
 	return text.String()
 }

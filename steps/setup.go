@@ -18,7 +18,7 @@ import (
 func setupStep(vm config.VM, script config.Script) guestStep {
 	step := guestStep{name: "setup " + script.Name, setup: true, force: vm.Force}
 	if script.BuiltIn != nil {
-		step.script, step.turn = script.Body, scripts.Transaction
+		step.script, step.turn = script.Body, scripts.Bare(scripts.Transaction)
 		step.builds, step.wants = true, script.BuiltIn.Meaning
 		step.values = builtInValues(vm, script.BuiltIn)
 		for _, name := range script.BuiltIn.Secrets {
@@ -29,7 +29,7 @@ func setupStep(vm config.VM, script config.Script) guestStep {
 		return step
 	}
 	inputs := slices.Concat([]string{script.ID, script.Body}, flat(shared(vm)), vm.Pass)
-	step.script, step.file = scripts.Setup, true
+	step.script, step.file = scripts.Bare(scripts.Setup), true
 	step.fresh, step.wants = true, "run to its end"
 	step.values = []variable{
 		{"setup_name", script.Name},

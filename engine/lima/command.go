@@ -52,7 +52,7 @@ func (c *Client) Login(ctx context.Context, instance string, at Place) error {
 
 // asUser is a shell script's text with its arguments, run in the guest by a user other than Lima's account.
 func (c *Client) asUser(instance, user, script string, args ...string) []string {
-	return c.shellArgs(instance, append([]string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", script, "bash"}, args...)...)
+	return c.shellArgs(instance, append([]string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", scripts.Bare(script), "bash"}, args...)...)
 }
 
 // Stdio is what a command in the guest reads and writes.
