@@ -169,7 +169,7 @@ func (m *Mask) match(text string) (length, begun int) {
 	return length, begun
 }
 
-// maskedLines hides what is in a stream of lines. It holds back what may be the beginning of a secret.
+// maskedLines cleans a stream of lines, and hides what is in it. It holds back what may be the beginning of a secret.
 type maskedLines struct {
 	mask *Mask
 	held string
@@ -179,10 +179,10 @@ type maskedLines struct {
 // add gives the lines that can be shown once these have come. All have their ends.
 func (l *maskedLines) add(lines string) string {
 	if l.mask == nil || len(l.mask.secrets) == 0 {
-		return lines
+		return CleanLines(lines)
 	}
 	var clear string
-	clear, l.held = l.mask.scan(l.held+lines, false)
+	clear, l.held = l.mask.scan(l.held+stripLines(lines), false)
 	return l.cut(clear)
 }
 
@@ -200,5 +200,5 @@ func (l *maskedLines) cut(clear string) string {
 	clear = l.line + clear
 	end := strings.LastIndexByte(clear, '\n') + 1
 	l.line = clear[end:]
-	return clear[:end]
+	return CleanLines(clear[:end])
 }

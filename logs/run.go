@@ -122,7 +122,7 @@ func (r *Run) stream(setup bool) *stream {
 }
 
 func (r *Run) add(setup bool, lines string) {
-	r.write(setup, r.stream(setup).lines.add(stripLines(lines)))
+	r.write(setup, r.stream(setup).lines.add(lines))
 }
 
 // flush writes what was held back because it might have become a secret.
@@ -137,7 +137,6 @@ func (r *Run) write(setup bool, lines string) {
 	if lines == "" {
 		return
 	}
-	lines = CleanLines(lines)
 	log := r.journal.Lima()
 	if setup {
 		log = r.journal.Setup()

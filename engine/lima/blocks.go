@@ -6,7 +6,7 @@ import (
 )
 
 // blockSize is the most that is read at once, and the longest line that comes in one part.
-const blockSize = 64 << 10
+const blockSize = 128 << 10
 
 // readBlocks calls do with whole lines, as many as have come, until the file ends or is closed. A line that is longer than a
 // block comes in parts, as does the last one where it has no end: such a block holds no line break. whole says that the
@@ -17,8 +17,11 @@ func readBlocks(file io.Reader, do func(block string, whole bool)) {
 	whole := true
 	for {
 		n, err := file.Read(buffer[held:])
+		end := 0 // of what is whole; what was held has no line break
+		if at := bytes.LastIndexByte(buffer[held:held+n], '\n'); at >= 0 {
+			end = held + at + 1
+		}
 		held += n
-		end := bytes.LastIndexByte(buffer[:held], '\n') + 1
 		if end > 0 {
 			do(string(buffer[:end]), whole)
 			held = copy(buffer, buffer[end:held])

@@ -47,7 +47,7 @@ func TestParseMarker(t *testing.T) {
 
 // TestReadLines holds a line in parts against a line: no part may pass for one, however the bytes arrive.
 func TestReadLines(t *testing.T) {
-	long := strings.Repeat("x", 200<<10)
+	long := strings.Repeat("x", 3*blockSize+blockSize/5)
 	text := "a\n\n" + long + "\nb\nlast"
 	for name, reader := range map[string]io.Reader{
 		"at once":       strings.NewReader(text),

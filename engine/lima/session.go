@@ -74,6 +74,9 @@ func (c *Client) connect(instance string, args []string) (*Session, error) {
 	s.stderr, theirs[2], pipeErr[2] = os.Pipe()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs[0], theirs[1], theirs[2]
 	err = errors.Join(pipeErr[:]...)
+	for _, pipe := range []*os.File{s.stdin, s.stdout, s.stderr} {
+		widen(pipe)
+	}
 	if err == nil {
 		if err = cmd.Start(); err != nil {
 			err = startError(err)
