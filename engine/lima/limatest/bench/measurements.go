@@ -147,19 +147,17 @@ func (b *bench) large() error {
 	if out, err := exec.Command("sh", "-c", fmt.Sprintf("head -c %d /dev/urandom >%s", b.mib<<20, file)).CombinedOutput(); err != nil {
 		return fmt.Errorf("make a large file: %w\n%s", err, out)
 	}
-	cat := b.inGuest("cat", "/tmp/lines")
-	cat.out = b.path("printed")
+	cat := b.inGuest("cat", "/tmp/lines").piped(b.path("printed"))
 	in := b.inGuest("sudo", "-n", "-u", "developer", "sh", "-c", "cat >/home/developer/hand")
 	in.in = file
-	out := b.inGuest("sudo", "-n", "-u", "developer", "cat", "/home/developer/hand")
-	out.out = b.path("hand")
+	out := b.inGuest("sudo", "-n", "-u", "developer", "cat", "/home/developer/hand").piped(b.path("hand"))
 	for _, pair := range []struct {
 		what      string
 		hand, dvm command
 	}{
-		{"a setup script prints %s, and `limactl shell app cat`", cat, b.ours(vmName(1)).with("DVM_FORCE=1", "DVM_SETUP="+script)},
+		{"a setup script prints %s, and `limactl shell app cat` through a pipe", cat, b.ours(vmName(1)).with("DVM_FORCE=1", "DVM_SETUP="+script)},
 		{"`dvm cp` of %s into the VM, and a `cat` by hand", in, b.ours("cp", file, vmName(1)+":~/ours")},
-		{"`dvm cp` of %s out of it, and a `cat` by hand", out, b.ours("cp", vmName(1)+":~/ours", back)},
+		{"`dvm cp` of %s out of it, and a `cat` through a pipe by hand", out, b.ours("cp", vmName(1)+":~/ours", back)},
 	} {
 		took, err := b.medians(3, pair.hand, pair.dvm)
 		if err != nil {

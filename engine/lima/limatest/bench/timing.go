@@ -35,6 +35,14 @@ func (b *bench) ours(args ...string) command {
 	return command{args: append([]string{b.dvm}, args...)}
 }
 
+// piped has a second cat write what the command prints. Where stdout is a file, the stand-in has the kernel move pages from
+// pipe to file without a copy, which neither an ssh nor a program that looks at them can.
+func (c command) piped(out string) command {
+	c.args = append([]string{"sh", "-c", `"$@" | cat`, "sh"}, c.args...)
+	c.out = out
+	return c
+}
+
 func (c command) with(env ...string) command {
 	c.env = append(slices.Clone(c.env), env...)
 	return c
