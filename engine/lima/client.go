@@ -118,8 +118,15 @@ func (c *Client) command(args []string) (*exec.Cmd, error) {
 	cmd.Dir = dir
 	cmd.Env = c.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	_, _ = fmt.Fprintf(c.Log, "%s $ limactl %s\n", time.Now().Format(time.RFC3339), Quote(args))
+	c.note("limactl", args)
 	return cmd, nil
+}
+
+// note logs a command, where there is a log.
+func (c *Client) note(program string, args []string) {
+	if c.Log != io.Discard {
+		_, _ = fmt.Fprintf(c.Log, "%s $ %s %s\n", time.Now().Format(time.RFC3339), program, Quote(args))
+	}
 }
 
 // environment is dvm's own without what would change what limactl runs (SSH) or prints (_LIMA_OUTPUT_IS_TTY), and without

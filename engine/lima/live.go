@@ -31,7 +31,7 @@ func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error 
 	defer cancel()
 	args := []string{"-F", filepath.Join(c.Dir(instance), "ssh.config"), "-O", "forward",
 		"-L", fmt.Sprintf("127.0.0.1:%d:127.0.0.1:%d", pair.Host, pair.Guest), "lima-" + instance}
-	_, _ = fmt.Fprintf(c.Log, "%s $ ssh %s\n", time.Now().Format(time.RFC3339), Quote(args))
+	c.note("ssh", args)
 	cmd := exec.CommandContext(ctx, "ssh", args...)
 	cmd.Env = c.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
