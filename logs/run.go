@@ -179,7 +179,7 @@ func (r *Run) End(report engine.Report, err error) {
 	}
 	r.problem.note(r.journal.Close())
 	if err := r.problem.err; err != nil {
-		r.term.Warn(err.Error())
+		r.term.Warn(r.vm + ": its log is not whole: " + err.Error())
 	}
 }
 

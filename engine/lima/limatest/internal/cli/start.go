@@ -79,6 +79,8 @@ func (a *App) spec(inst *store.Instance) vm.Spec {
 		OwnNet:   a.knobs.OwnNet,
 		Rules:    inst.Config.PortForwards,
 	}
+	s.Fatal, _ = a.faults.Arg("agent-fails")
+	s.LastWords, _ = a.faults.Arg("driver-fails")
 	s.BootDelay, s.DoneDelay = a.knobs.Boot()
 	return s
 }
@@ -137,7 +139,7 @@ func (a *App) endOfBoot(inst *store.Instance, s vm.Status, logPath string) error
 	if len(s.Errors) > 0 {
 		a.log.record(failure, nil, "%v", s.Errors)
 	}
-	status := fmt.Sprintf("{Running:%v Degraded:%v Exiting:%v Errors:%v SSHLocalPort:%d}", s.Running, s.Degraded, s.Exiting, s.Errors, s.SSHLocalPort)
+	status := fmt.Sprintf("{Running:%v Degraded:%v Exiting:%v Errors:%v SSHLocalPort:%d CloudInitProgress:<nil> PortForward:<nil> Vsock:<nil>}", s.Running, s.Degraded, s.Exiting, s.Errors, s.SSHLocalPort)
 	if s.Exiting {
 		return fmt.Errorf("exiting, status=%s (hint: see %#q)", status, logPath)
 	}
