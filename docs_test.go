@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // block is a fenced block of a Markdown file.
@@ -109,6 +110,54 @@ func TestPages(t *testing.T) {
 				t.Errorf("%s: a block has the mark %q, which is no reason not to run it", path, b.mark)
 			}
 		}
+	}
+}
+
+// TestTroubleshootingQuotes wants whatever the page on troubleshooting lets dvm say to stand in a message that a case holds
+// whole: there, three dots are for anything.
+func TestTroubleshootingQuotes(t *testing.T) {
+	cases, err := filepath.Glob("testdata/script/failures*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	for _, path := range cases {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			if file.Name == "want" {
+				said.Write(file.Data)
+			}
+		}
+	}
+	quote := regexp.MustCompile("`([^`]+)`")
+	quotes, inTable := 0, false
+	for line := range strings.Lines(pages(t)["docs/troubleshooting.md"]) {
+		cells := strings.Split(line, "|")
+		switch {
+		case len(cells) < 3:
+			inTable = false
+		case strings.TrimSpace(cells[1]) == "dvm says":
+			inTable = true
+		case !inTable || strings.HasPrefix(line, "|---"):
+		default:
+			found := quote.FindAllStringSubmatch(cells[1], -1)
+			if len(found) == 0 {
+				t.Errorf("a row quotes nothing: %s", cells[1])
+			}
+			for _, match := range found {
+				quotes++
+				pattern := strings.ReplaceAll(regexp.QuoteMeta(match[1]), `\.\.\.`, ".*")
+				if !regexp.MustCompile(pattern).MatchString(said.String()) {
+					t.Errorf("no case has dvm say %q", match[1])
+				}
+			}
+		}
+	}
+	if quotes < 30 {
+		t.Errorf("the page quotes dvm %d times, which can't be all", quotes)
 	}
 }
 
