@@ -113,6 +113,29 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestReadmeBegins wants all that a new reader needs in the first two screens of the README, and every page to be found from it.
+func TestReadmeBegins(t *testing.T) {
+	const twoScreens = 50 // lines
+	all := pages(t)
+	readme := all["README.md"]
+	begin := strings.Join(strings.SplitAfterN(readme, "\n", twoScreens+1)[:twoScreens], "")
+	for _, words := range []string{"brew install lima", "go install .", "go run . app", "direnv", "dvm doctor"} {
+		if !strings.Contains(begin, words) {
+			t.Errorf("its first %d lines have no %q", twoScreens, words)
+		}
+	}
+	for _, command := range []string{"app", "sh", "ssh", "cp", "ls", "logs", "stop", "rm"} {
+		if !regexp.MustCompile(`(?m)^dvm ` + command + `\b`).MatchString(begin) {
+			t.Errorf("its first %d lines have no dvm %s", twoScreens, command)
+		}
+	}
+	for path := range all {
+		if path != "README.md" && path != "CHANGELOG.md" && !strings.Contains(readme, "]("+path+")") {
+			t.Errorf("it has no link to %s", path)
+		}
+	}
+}
+
 // TestTroubleshootingQuotes wants whatever the page on troubleshooting lets dvm say to stand in a message that a case holds
 // whole: there, three dots are for anything.
 func TestTroubleshootingQuotes(t *testing.T) {
