@@ -139,7 +139,7 @@ func TestReadmeBegins(t *testing.T) {
 // TestTroubleshootingQuotes wants whatever the page on troubleshooting lets dvm say to stand in a message that a case holds
 // whole: there, three dots are for anything.
 func TestTroubleshootingQuotes(t *testing.T) {
-	cases, err := filepath.Glob("testdata/script/failures*.txtar")
+	cases, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestTroubleshootingQuotes(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range archive.Files {
-			if file.Name == "want" {
+			if file.Name == "want" && strings.HasPrefix(string(file.Data), "== ") { // as testdata/see.sh writes it
 				said.Write(file.Data)
 			}
 		}
