@@ -237,7 +237,7 @@ func (c *Client) AwaitBoot(ctx context.Context, instance string, within time.Dur
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-deadline.C:
-			return fmt.Errorf("%s has not booted within %s; its console is in %s", instance, within, c.Console(instance))
+			return fmt.Errorf("%s has not booted within %s", instance, within)
 		}
 	}
 	return nil

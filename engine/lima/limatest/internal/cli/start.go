@@ -115,8 +115,13 @@ func (a *App) watchBoot(inst *store.Instance, agent *exec.Cmd, timeout time.Dura
 					return errNotRunning
 				}
 			}
-			if e.Status.Exiting || e.Status.Running {
-				a.relay(append(records, logRecords(log)...))
+			records = append(records, logRecords(log)...)
+			switch {
+			case e.Status.Exiting: // why, the agent logs after this event
+				a.relayUntil(e.Time, records)
+				return a.endOfBoot(inst, e.Status, log.path)
+			case e.Status.Running:
+				a.relay(records)
 				return a.endOfBoot(inst, e.Status, log.path)
 			}
 		}
