@@ -229,7 +229,9 @@ func (s *instance) settled(ctx context.Context) (found *lima.Instance, err error
 		if err != nil || found == nil || found.Status != lima.Broken || found.Config == nil || look == brokenLooks {
 			return found, err
 		}
-		s.waiting("to see whether it stays broken")
+		if look == 1 {
+			s.waiting("to see whether it stays broken")
+		}
 		select {
 		case <-time.After(brokenPause):
 		case <-ctx.Done():
