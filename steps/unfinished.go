@@ -26,7 +26,11 @@ func (s *instance) unfinished(ctx context.Context, err error) error {
 	case noSpace(err.Error()):
 		return engine.Advise(err, "df -h %s ~ shows where there is no room; then: %s", lima.Quote([]string{s.lima.Home}), again)
 	case s.lima.Alive(s.vm.Instance) && !s.lima.Booted(s.vm.Instance):
-		err = fmt.Errorf("%w\n%s boots on; its console is in %s", err, s.vm.Instance, s.lima.Console(s.vm.Instance))
+		waits := ""
+		if what := s.lima.Awaits(s.vm.Instance); what != "" {
+			waits = ", and Lima waits for " + what
+		}
+		err = fmt.Errorf("%w\n%s boots on%s; its console is in %s", err, s.vm.Instance, waits, s.lima.Console(s.vm.Instance))
 		return engine.Advise(err, "%[1]s waits for the boot; to begin it anew: limactl stop --force %[2]s; %[1]s", again, s.vm.Instance)
 	case s.lima.Alive(s.vm.Instance):
 		return engine.Advise(err, "limactl shell --workdir / %s sudo tail /var/log/cloud-init-output.log shows the guest's side; %s goes on from there",

@@ -61,13 +61,9 @@ func (c *Client) withReason(instance string, since time.Time, err error) error {
 func lastReason(path string, since time.Time) (reason string) {
 	since = since.Truncate(time.Second) // as precise as the records are
 	words := ""
-	_ = eachLine(path, func(line []byte) bool {
-		var record struct {
-			Level, Msg, Error string
-			Time              time.Time
-		}
-		if json.Unmarshal(line, &record) != nil || record.Time.Before(since) {
-			return true
+	eachRecord(path, func(record agentRecord) {
+		if record.Time.Before(since) {
+			return
 		}
 		if record.Error != "" {
 			record.Msg += ": " + record.Error
@@ -79,7 +75,32 @@ func lastReason(path string, since time.Time) (reason string) {
 		case strings.Contains(text, "[stderr]: "):
 			words = "the driver's last words: " + text
 		}
-		return true
 	})
 	return cmp.Or(reason, words)
+}
+
+// Awaits is what the host agent of an instance that boots waits for, in Lima's words, or nothing.
+func (c *Client) Awaits(instance string) (what string) {
+	eachRecord(c.agentLog(instance), func(record agentRecord) {
+		if rest, waits := strings.CutPrefix(record.Msg, "Waiting for "); waits {
+			what = rest
+		}
+	})
+	return what
+}
+
+// agentRecord is one line of the host agent's log.
+type agentRecord struct {
+	Level, Msg, Error string
+	Time              time.Time
+}
+
+func eachRecord(path string, do func(agentRecord)) {
+	_ = eachLine(path, func(line []byte) bool {
+		var record agentRecord
+		if json.Unmarshal(line, &record) == nil {
+			do(record)
+		}
+		return true
+	})
 }

@@ -97,7 +97,7 @@ func (a *App) watchBoot(inst *store.Instance, agent *exec.Cmd, timeout time.Dura
 	log := &tail{path: filepath.Join(inst.Dir, "ha.stderr.log")}
 	events := &tail{path: filepath.Join(inst.Dir, "ha.stdout.log")}
 	var exit error
-	ended, saidPort := false, false
+	ended, saidPort, givesUp := false, false, false
 	for {
 		// The log is read first, so that no event is missed that came before one of its records.
 		records := logRecords(log)
@@ -111,9 +111,7 @@ func (a *App) watchBoot(inst *store.Instance, agent *exec.Cmd, timeout time.Dura
 				a.log.infof("SSH Local Port: %d", e.Status.SSHLocalPort)
 				saidPort = true
 				deadline = time.After(timeout)
-				if a.faults.Has("timeout") {
-					return errNotRunning
-				}
+				givesUp = a.faults.Has("timeout")
 			}
 			records = append(records, logRecords(log)...)
 			switch {
@@ -126,6 +124,9 @@ func (a *App) watchBoot(inst *store.Instance, agent *exec.Cmd, timeout time.Dura
 			}
 		}
 		a.relay(records)
+		if givesUp && len(records) > 0 { // the agent has said what it waits for
+			return errNotRunning
+		}
 		if ended {
 			return fmt.Errorf("host agent process has exited: %w", exit)
 		}
