@@ -10,7 +10,7 @@ import (
 type lastWords struct {
 	mu   sync.Mutex
 	step int
-	line string
+	line []byte
 }
 
 // hear is told lines that a step prints. Neither what is indented nor a title says by itself what went wrong: dnf5, for one,
@@ -19,13 +19,13 @@ func (w *lastWords) hear(step int, lines string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if step != w.step {
-		w.step, w.line = step, ""
+		w.step, w.line = step, w.line[:0]
 	}
 	for lines != "" {
 		begin := strings.LastIndexByte(lines[:len(lines)-1], '\n') + 1
 		line := strings.TrimRight(lines[begin:], "\r\n\t ")
 		if line != "" && line[0] != ' ' && line[0] != '\t' && !strings.HasSuffix(line, ":") {
-			w.line = strings.Clone(line[:min(len(line), maxWords)])
+			w.line = append(w.line[:0], line[:min(len(line), maxWords)]...)
 			return
 		}
 		lines = lines[:begin]
@@ -41,5 +41,5 @@ func (w *lastWords) of(step int) string {
 	if step != w.step {
 		return ""
 	}
-	return w.line
+	return string(w.line)
 }
