@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // block is a fenced block of a Markdown file.
@@ -109,6 +110,77 @@ func TestPages(t *testing.T) {
 				t.Errorf("%s: a block has the mark %q, which is no reason not to run it", path, b.mark)
 			}
 		}
+	}
+}
+
+// TestReadmeBegins wants all that a new reader needs in the first two screens of the README, and every page to be found from it.
+func TestReadmeBegins(t *testing.T) {
+	const twoScreens = 50 // lines
+	all := pages(t)
+	readme := all["README.md"]
+	begin := strings.Join(strings.SplitAfterN(readme, "\n", twoScreens+1)[:twoScreens], "")
+	for _, words := range []string{"brew install lima", "go install .", "go run . app", "direnv", "dvm doctor"} {
+		if !strings.Contains(begin, words) {
+			t.Errorf("its first %d lines have no %q", twoScreens, words)
+		}
+	}
+	for _, command := range []string{"app", "sh", "ssh", "cp", "ls", "logs", "stop", "rm"} {
+		if !regexp.MustCompile(`(?m)^dvm ` + command + `\b`).MatchString(begin) {
+			t.Errorf("its first %d lines have no dvm %s", twoScreens, command)
+		}
+	}
+	for path := range all {
+		if path != "README.md" && path != "CHANGELOG.md" && !strings.Contains(readme, "]("+path+")") {
+			t.Errorf("it has no link to %s", path)
+		}
+	}
+}
+
+// TestTroubleshootingQuotes wants whatever the page on troubleshooting lets dvm say to stand in a message that a case holds
+// whole: there, three dots are for anything.
+func TestTroubleshootingQuotes(t *testing.T) {
+	cases, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	for _, path := range cases {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			if file.Name == "want" && strings.HasPrefix(string(file.Data), "== ") { // as testdata/see.sh writes it
+				said.Write(file.Data)
+			}
+		}
+	}
+	quote := regexp.MustCompile("`([^`]+)`")
+	quotes, inTable := 0, false
+	for line := range strings.Lines(pages(t)["docs/troubleshooting.md"]) {
+		cells := strings.Split(line, "|")
+		switch {
+		case len(cells) < 3:
+			inTable = false
+		case strings.TrimSpace(cells[1]) == "dvm says":
+			inTable = true
+		case !inTable || strings.HasPrefix(line, "|---"):
+		default:
+			found := quote.FindAllStringSubmatch(cells[1], -1)
+			if len(found) == 0 {
+				t.Errorf("a row quotes nothing: %s", cells[1])
+			}
+			for _, match := range found {
+				quotes++
+				pattern := strings.ReplaceAll(regexp.QuoteMeta(match[1]), `\.\.\.`, ".*")
+				if !regexp.MustCompile(pattern).MatchString(said.String()) {
+					t.Errorf("no case has dvm say %q", match[1])
+				}
+			}
+		}
+	}
+	if quotes < 30 {
+		t.Errorf("the page quotes dvm %d times, which can't be all", quotes)
 	}
 }
 

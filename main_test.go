@@ -132,6 +132,7 @@ func setUp(t *testing.T, env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("SCRIPTS", scripts)
+	env.Setenv("SEE", filepath.Join(filepath.Dir(scripts), "testdata", "see.sh"))
 	if path := os.Getenv(realLimactl); path != "" {
 		env.Setenv(realLimactl, path)
 		env.Setenv("LIMA_TEMPLATES_PATH", os.Getenv("LIMA_TEMPLATES_PATH"))

@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
+
+	"al.essio.dev/pkg/shellescape"
 
 	"dvm/engine"
 )
@@ -179,7 +183,10 @@ func (r *Run) End(report engine.Report, err error) {
 	}
 	r.problem.note(r.journal.Close())
 	if err := r.problem.err; err != nil {
-		r.term.Warn(err.Error())
+		r.term.Warn(r.vm + ": its log is not whole: " + err.Error())
+		if errors.Is(err, syscall.ENOSPC) {
+			r.term.Hint("df -h " + shellescape.Quote(filepath.Dir(r.journal.Path(false))) + " shows how much room there is")
+		}
 	}
 }
 

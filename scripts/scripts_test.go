@@ -183,7 +183,7 @@ func TestTurnIsAwaitedByCount(t *testing.T) {
 		is_busy() { ((rounds++ < 3)); }
 		emit() { :; }
 		sleep() { SECONDS=1000000; }
-		rounds=0 other=something
+		rounds=0 waited=0 other=something
 		session_turn_wait=$1
 		await_turn 0`
 	for wait, want := range map[string]bool{"3": true, "2": false} {

@@ -22,7 +22,8 @@
 # An apply is followed by a second check.
 #
 # A step's busy writes what else in the guest the apply must not meet, and succeeds while that goes on. It is waited for
-# before an apply, and after one that failed because the other came first; the apply is then tried again.
+# before an apply, and after one that failed because the other came first; the apply is then tried again. A step whose turn
+# does not come is late, and nothing of it is applied.
 #
 # Results: markers on stdout, one a line: NONCE EVENT INDEX STATUS TEXT. Everything else goes to stderr, where a line
 # NONCE INDEX is a fence: all output of that step came before it. Steps have no way to the stream of the markers.
@@ -140,7 +141,7 @@ run_step() {
 		2) first_check "$i" ;;
 		*)
 			fence "$i"
-			emit failed "$i" 0 "another sync's work in the guest has not ended within $session_lock_wait s"
+			emit late "$i" 0 "another sync's work in the guest has not ended within $session_lock_wait s"
 			return 1
 			;;
 		esac
@@ -203,13 +204,19 @@ check_step() {
 
 apply_and_check() {
 	local i=$1 before=$why
+	local waited=0 other
 	emit apply "$i" 0 "$why"
-	await_turn "$i"
-	apply_step "$i"
-	status=$?
-	while ((status != 0)) && is_busy "$i" && await_turn "$i"; do
+	while :; do
+		if ! await_turn "$i"; then
+			fence "$i"
+			emit late "$i" 0 "waited $waited s $other"
+			return 1
+		fi
 		apply_step "$i"
 		status=$?
+		if ((status == 0)) || ! is_busy "$i"; then
+			break
+		fi
 	done
 	if ((status != 0)); then
 		fence "$i"
@@ -225,12 +232,12 @@ apply_and_check() {
 	emit changed "$i" 0 "$before"
 }
 
-# await_turn fails where the turn does not come in time. The caller may go on all the same: the apply's own words are
-# then the ones to show.
+# await_turn fails where the turn does not come in time. All waiting of a step counts, in waited.
 await_turn() {
-	local waited=0 said=
+	local said=
 	while is_busy "$1"; do
-		((waited++ < session_turn_wait)) || return 1
+		((waited < session_turn_wait)) || return 1
+		waited=$((waited + 1))
 		[[ $other == "$said" ]] || emit waits "$1" 0 "$other"
 		said=$other
 		sleep 1

@@ -36,10 +36,12 @@ type guestStep struct {
 	builds bool   // its check may answer otherwise once an earlier step has been applied
 	fresh  bool   // it has something to do in every new VM
 	wants  string // the state that it makes, in words
+	mend   string // what helps where apply fails: a command, and dvm again
 	turn   string // a script that tells what apply has to wait for, or empty
 	values []variable
 
 	secrets []string // the names of those that it can take, and was not given
+	private bool     // it can take secrets, so that its words stay in the log, which hides them
 }
 
 // Output is told all lines that a guest step prints, each with its end. They are the guest's: not to be trusted with a
@@ -60,11 +62,14 @@ func guestSteps(vm config.VM) []guestStep {
 			values: []variable{{"DVM_SUDO", zeroOrOne(vm.Sudo)}}},
 		{name: "code", script: scripts.Bare(scripts.Code), root: true, fresh: true, wants: vm.CodeDir() + " of " + vm.User},
 		{name: "subids", script: scripts.Bare(scripts.SubIDs), root: true, fresh: vm.SubUIDCount+vm.SubGIDCount > 0,
-			wants: fmt.Sprintf("%d uids, %d gids", vm.SubUIDCount, vm.SubGIDCount)},
+			wants: fmt.Sprintf("%d uids, %d gids", vm.SubUIDCount, vm.SubGIDCount),
+			mend:  "with fewer: DVM_SUBUID_COUNT=65536 DVM_SUBGID_COUNT=65536 dvm " + vm.Name},
 	}
 	if len(vm.Packages) > 0 {
 		list = append(list, guestStep{name: "packages", script: scripts.Bare(scripts.Packages), root: true, turn: scripts.Bare(scripts.Transaction),
-			wants: "installed: " + strings.Join(vm.Packages, " "), values: []variable{{"DVM_PACKAGES", strings.Join(vm.Packages, " ")}}})
+			wants:  "installed: " + strings.Join(vm.Packages, " "),
+			mend:   fmt.Sprintf("limactl shell --workdir / %s dnf5 search WORD finds a package's name; then: dvm %s", vm.Instance, vm.Name),
+			values: []variable{{"DVM_PACKAGES", strings.Join(vm.Packages, " ")}}})
 	}
 	for _, script := range vm.Setup {
 		list = append(list, setupStep(vm, script))
@@ -147,6 +152,7 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe, begin: time.Now()}
 	err = session.Run(ctx, g.program(mode), events.report, func(index int, lines string) {
 		if index < len(g.steps) {
+			events.words.hear(index, lines)
 			g.output(g.steps[index].name, g.steps[index].setup, lines)
 		}
 	})
@@ -163,6 +169,7 @@ type markerEvents struct {
 	next    int // the step that has not ended
 	begin   time.Time
 	failed  error
+	words   lastWords
 }
 
 // report fails for a marker that the session script would not have sent.
@@ -201,6 +208,10 @@ func (e *markerEvents) report(m lima.Marker) error {
 	case "failed":
 		event.State, event.Why = engine.Failed, ""
 		event.Err = e.stepFailed(step, m)
+	case "late":
+		event.State, event.Why = engine.Failed, ""
+		event.Err = engine.Advise(&StepError{Step: step.name, Why: m.Text, Setup: step.setup},
+			"limactl shell --workdir / %s ps -ef shows what runs there; dvm %s waits for it again", e.vm.Instance, e.vm.Name)
 	default:
 		return nil
 	}
@@ -233,14 +244,24 @@ func (e *markerEvents) refused(m lima.Marker) error {
 	return err
 }
 
+// stepFailed is an apply that failed. Of dvm's own scripts the last words say why; what a script of the user's printed last
+// may be anything, and its exit status is its author's word.
 func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
-	why := m.Text
+	why, words := m.Text, ""
 	if m.Status != 0 {
-		why = fmt.Sprintf("exit status %d", m.Status)
+		why, words = fmt.Sprintf("exit status %d", m.Status), e.words.of(m.Index)
+		if words != "" && !step.file && !step.private {
+			why = words
+		}
 	}
 	again := "dvm " + e.vm.Name
-	if step.file {
+	switch {
+	case noSpace(words):
+		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: DVM_DISK=… DVM_RESIZE=1 DVM_RESTART=1 %s", e.vm.Instance, again)
+	case step.file:
 		again = fmt.Sprintf("mend %s, then: %s; it goes on with this step", strings.TrimPrefix(step.name, "setup "), again)
+	case step.mend != "" && m.Status != 0:
+		again = step.mend
 	}
 	return engine.Advise(&StepError{Step: step.name, Status: m.Status, Why: why, Setup: step.setup}, "%s", again)
 }

@@ -129,7 +129,8 @@ func (s *instance) refuse(found *lima.Instance) error {
 	switch found.Status {
 	case lima.Running, lima.Stopped, lima.Broken:
 	case "":
-		return engine.Advise(fmt.Errorf("%s: Lima can't read %s/lima.yaml", name, dir), "limactl list %s", name)
+		return engine.Advise(fmt.Errorf("%s: Lima can't read %s/lima.yaml", name, dir),
+			"limactl list %s says in which line; mend it: ${EDITOR:-vi} %s", name, lima.Quote([]string{dir + "/lima.yaml"}))
 	default:
 		return engine.Advise(fmt.Errorf("%s has the status %q, which dvm does not know", name, found.Status), "limactl list %s", name)
 	}
@@ -143,7 +144,7 @@ func (s *instance) refuse(found *lima.Instance) error {
 			mounts[i] = mount.Location
 		}
 		return engine.Advise(fmt.Errorf("%s has directories of the host mounted (%s), from %s", name, lima.Quote(mounts),
-			s.lima.MountedBy(name)), "take the mounts out of that file, then: limactl stop %s; dvm %s", name, s.vm.Name)
+			s.lima.MountedBy(name)), "take the mounts out of that file, then: dvm stop %[1]s; dvm %[1]s", s.vm.Name)
 	}
 	if !found.Config.Fedora() && !s.vm.Force {
 		return engine.Advise(fmt.Errorf("%s was not made from a Fedora image, so it is left alone", name),
@@ -228,25 +229,15 @@ func (s *instance) settled(ctx context.Context) (found *lima.Instance, err error
 		if err != nil || found == nil || found.Status != lima.Broken || found.Config == nil || look == brokenLooks {
 			return found, err
 		}
-		s.waiting("to see whether it stays broken")
+		if look == 1 {
+			s.waiting("to see whether it stays broken")
+		}
 		select {
 		case <-time.After(brokenPause):
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
-}
-
-// unfinished says how to go on from a start that failed: Lima keeps what it has, and may boot on by itself.
-func (s *instance) unfinished(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	var advised *engine.Advice
-	if errors.As(err, &advised) {
-		return err
-	}
-	return engine.Advise(err, "limactl list %s shows what is left; dvm %s goes on from there", s.vm.Instance, s.vm.Name)
 }
 
 // connect gives the session that the check opened, or a new one.

@@ -20,7 +20,7 @@ func setupStep(vm config.VM, script config.Script) guestStep {
 	if script.BuiltIn != nil {
 		step.script, step.turn = script.Body, scripts.Bare(scripts.Transaction)
 		step.builds, step.wants = true, script.BuiltIn.Meaning
-		step.values = builtInValues(vm, script.BuiltIn)
+		step.values, step.private = builtInValues(vm, script.BuiltIn), len(script.BuiltIn.Secrets) > 0
 		for _, name := range script.BuiltIn.Secrets {
 			if !slices.Contains(vm.Pass, name) {
 				step.secrets = append(step.secrets, name)

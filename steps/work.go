@@ -32,7 +32,8 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting func(
 		return nil
 	}
 	waiting("for the guest to boot")
-	return engine.Advise(client.AwaitBoot(ctx, vm.Instance, bootWithin), "dvm %s", vm.Name)
+	step := instance{vm: vm, lima: client}
+	return step.unfinished(ctx, client.AwaitBoot(ctx, vm.Instance, bootWithin))
 }
 
 // start starts a stopped VM, unless another dvm did so while this one waited for its turn.

@@ -172,17 +172,17 @@ func (c *Client) notListed(instance string, listErr error) error {
 
 // Create makes and starts a new instance, under its start lock. It returns once the guest has booted.
 func (c *Client) Create(ctx context.Context, lock *Lock, m Machine) error {
-	return c.unlessTooOld(ctx, c.withReason(m.Instance, c.runUnder(ctx, lock, c.CreateArgs(m))))
+	return c.unlessTooOld(ctx, c.runAgent(ctx, lock, m.Instance, c.CreateArgs(m)))
 }
 
 // Start starts an instance that the caller has just seen stopped, under its start lock.
 func (c *Client) Start(ctx context.Context, lock *Lock, instance string) error {
-	return c.withReason(instance, c.runUnder(ctx, lock, c.startArgs(instance)))
+	return c.runAgent(ctx, lock, instance, c.startArgs(instance))
 }
 
 // Stop shuts a running instance down, under its start lock.
 func (c *Client) Stop(ctx context.Context, lock *Lock, instance string) error {
-	return c.withReason(instance, c.runUnder(ctx, lock, c.stopArgs(instance)))
+	return c.runAgent(ctx, lock, instance, c.stopArgs(instance))
 }
 
 // Delete deletes an instance in any state, unless it is protected, under its start lock.
@@ -205,30 +205,6 @@ func (c *Client) Flush(ctx context.Context, instance string, within time.Duratio
 	defer cancel()
 	_, err := c.run(ctx, c.shellArgs(instance, "sync"))
 	return err
-}
-
-// withReason adds the last error that the host agent logged: limactl itself often does not know the reason.
-func (c *Client) withReason(instance string, err error) error {
-	var failed *CommandError
-	if !errors.As(err, &failed) {
-		return err
-	}
-	path := filepath.Join(c.Dir(instance), "ha.stderr.log")
-	if reason := lastAgentError(path); reason != "" {
-		return fmt.Errorf("%w\nthe host agent's last error: %s", err, reason)
-	}
-	return err
-}
-
-func lastAgentError(path string) (reason string) {
-	_ = eachLine(path, func(line []byte) bool {
-		var record struct{ Level, Msg string }
-		if json.Unmarshal(line, &record) == nil && (record.Level == "error" || record.Level == "fatal") {
-			reason = record.Msg
-		}
-		return true
-	})
-	return reason
 }
 
 // Booted tells whether the host agent has reported the guest as ready since its last start. Where Lima keeps no such
@@ -255,17 +231,21 @@ func (c *Client) AwaitBoot(ctx context.Context, instance string, within time.Dur
 		select {
 		case <-tick.C:
 			if !c.Alive(instance) {
-				return c.withReason(instance, fmt.Errorf("%s ended while it booted; its console is in %s", instance,
-					filepath.Join(c.Dir(instance), "serial*.log")))
+				return c.withReason(instance, time.Time{}, fmt.Errorf("%s ended while it booted; its console is in %s", instance,
+					c.Console(instance)))
 			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-deadline.C:
-			return engine.Advise(fmt.Errorf("%s has not booted within %s; its console is in %s", instance, within,
-				filepath.Join(c.Dir(instance), "serial*.log")), "limactl stop --force %s", instance)
+			return fmt.Errorf("%s has not booted within %s", instance, within)
 		}
 	}
 	return nil
+}
+
+// Console is where the guest's console can be read, as a pattern for a shell.
+func (c *Client) Console(instance string) string {
+	return filepath.Join(c.Dir(instance), "serial*.log")
 }
 
 // MountedBy names the file that gives an instance its mounts.

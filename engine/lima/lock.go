@@ -17,6 +17,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
+
+	"dvm/engine"
 )
 
 const (
@@ -60,7 +62,13 @@ func (c *Client) SyncLock(ctx context.Context, instance string, waiting func(Hol
 func (c *Client) TrySyncLock(instance string) (*Lock, error) {
 	busy, stop := context.WithCancelCause(context.Background())
 	defer stop(nil)
-	return c.SyncLock(busy, instance, func(holder Holder) { stop(fmt.Errorf("%s syncs %s", holder, instance)) })
+	return c.SyncLock(busy, instance, func(holder Holder) {
+		err := fmt.Errorf("%s syncs %s", holder, instance)
+		if holder.PID != 0 {
+			err = engine.Advise(err, "wait for it, or: kill %d; then the same again", holder.PID)
+		}
+		stop(err)
+	})
 }
 
 // StartLock excludes whoever else starts, stops or deletes the instance: two starts at once hang Lima, and two creations
@@ -89,13 +97,15 @@ func (c *Client) lock(ctx context.Context, name string, waiting func(Holder)) (*
 	if err == nil {
 		err = lock.write()
 	}
-	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), lock.file.Close())
+	switch {
+	case err == nil:
+		return lock, nil
+	case ctx.Err() != nil:
+		err = context.Cause(ctx) // who had it has been said
+	default:
+		err = fmt.Errorf("lock %s: %w", path, err)
 	}
-	return lock, nil
+	return nil, errors.Join(err, lock.file.Close())
 }
 
 // awaitOrphan waits for a limactl that has outlived a holder who was killed.

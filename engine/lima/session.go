@@ -35,7 +35,7 @@ type Marker struct {
 // settles tells whether the marker is a step's last, before which all of the step's output is to be read.
 func (m Marker) settles() bool {
 	switch m.Event {
-	case "ok", "changed", "failed", "refused", "change", "unknown":
+	case "ok", "changed", "failed", "late", "refused", "change", "unknown":
 		return true
 	}
 	return false
@@ -218,7 +218,15 @@ func (s *Session) disconnected(lastWords []string) error {
 	if status == nil {
 		status = errDisconnected
 	}
-	return &CommandError{Args: s.args, Code: s.cmd.ProcessState.ExitCode(), Tail: lastWords, err: status}
+	failed := &CommandError{Args: s.args, Code: s.cmd.ProcessState.ExitCode(), err: status}
+	if len(lastWords) == 0 {
+		return failed
+	}
+	if last := lastWords[len(lastWords)-1]; !isFatal(last) { // ssh's word, or that of what ran in the guest
+		return fmt.Errorf("%w; the last line that came: %s", failed, last)
+	}
+	failed.Tail = lastWords
+	return failed
 }
 
 // readMarkers ignores whatever has not the session's nonce, such as the words of a login profile.

@@ -62,6 +62,12 @@ func (t *tail) see(lines string) {
 	t.lines = t.lines[max(len(t.lines)-tailLines, 0):]
 }
 
+// isFatal tells whether a line is such a record as limactl ends with.
+func isFatal(line string) bool {
+	_, fatal := fatalMessage(line)
+	return fatal
+}
+
 // fatalMessage reads the message of a log record of level fatal, as limactl writes it where stderr is no terminal.
 func fatalMessage(line string) (string, bool) {
 	_, rest, found := strings.Cut(line, "level=fatal msg=")

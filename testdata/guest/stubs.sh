@@ -33,7 +33,8 @@ dnf5() {
 		case $package in
 		-*) fail "Unknown argument \"$package\" for command \"install\"" 2 ;;
 		nosuch*)
-			printf '%s\n' "Failed to resolve the transaction:" "No match for argument: $package" >&2
+			printf '%s\n' "Failed to resolve the transaction:" "No match for argument: $package" \
+				"You can try to add to command line:" "  --skip-unavailable to skip unavailable packages" >&2
 			exit 1
 			;;
 		docker-*) signed docker-ce https://download.docker.com/linux/fedora/gpg ;;

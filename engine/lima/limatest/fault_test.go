@@ -95,6 +95,9 @@ func TestFaultsOfStart(t *testing.T) {
 	status := func(name string) string { return l.must("list", "--format", "{{.Status}}", name) }
 	for _, c := range []struct{ name, fault, stderr, status string }{
 		{"a", "start download-fails", "failed to download", "Stopped\n"},
+		{"d", "start download-fails=full", "/data.tmp.", "Stopped\n"},
+		{"e", "start agent-fails=no such machine", "exiting, status={Running:false Degraded:false Exiting:true Errors:[] ", "Stopped\n"},
+		{"f", "start driver-fails=no such disk", "exiting, status={Running:false Degraded:false Exiting:true Errors:[] ", "Stopped\n"},
 		{"b", "start degraded", "degraded, status=", "Running\n"},
 		{"c", "start timeout", "did not receive an event with the `running` status", "Running\n"},
 	} {
@@ -102,6 +105,15 @@ func TestFaultsOfStart(t *testing.T) {
 		if a.code != 1 || !strings.Contains(a.stderr, c.stderr) || status(c.name) != c.status {
 			t.Errorf("%s: %+v, then %q", c.fault, a, status(c.name))
 		}
+	}
+	for name, record := range map[string]string{
+		"e": `"level":"fatal","msg":"no such machine"`,
+		"f": `"level":"debug","msg":"qemu[stderr]: no such disk"`,
+	} {
+		eventually(t, "the agent of "+name+" has said why", func() bool {
+			log, err := os.ReadFile(filepath.Join(l.home, name, "ha.stderr.log"))
+			return err == nil && strings.Contains(string(log), record)
+		})
 	}
 	l.must("--log-level", "warn", "start", "--yes", "a")
 	if got := l.sh("c", "cat /run/lima-boot-done"); !strings.HasPrefix(got, "iid-") {

@@ -27,7 +27,9 @@
 //	hang, hang-after            never return
 //	kill, kill-after=DURATION   die by SIGKILL at once, or in the midst of the work
 //	drop=BYTES, drop=TEXT       shell: the connection breaks after so much of the command's output, or after this text
-//	download-fails              create, start: the directory is left behind
+//	download-fails[=full]       create, start: the directory is left behind; full: since the disk is
+//	agent-fails=TEXT            start: the host agent ends with this error
+//	driver-fails=TEXT           start: so does QEMU, which says this
 //	timeout, degraded           start: fails so, while the guest boots on
 //	broken=N                    list: what runs is Broken, for N calls
 //

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"dvm/engine/lima/limatest/internal/knob"
 	"dvm/engine/lima/limatest/internal/limayaml"
@@ -212,7 +214,17 @@ func (a *App) download(inst *store.Instance) error {
 	}
 	image := imageFor(inst)
 	a.log.record(info, fields{"arch": inst.Arch, "location": image}, "Attempting to download the image")
-	if a.faults.Has("download-fails") {
+	why, fails := a.faults.Arg("download-fails")
+	switch {
+	case why == "full":
+		part := fmt.Sprintf("by-url-sha256/%x/data.tmp.%d.1", sha256.Sum256([]byte(image)), os.Getpid())
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("failed to download %#q: %w", image,
+			&fs.PathError{Op: "write", Path: filepath.Join(cache, "lima/download", part), Err: syscall.ENOSPC})
+	case fails:
 		return fmt.Errorf("failed to download %#q: Get %q: dial tcp: lookup %s: no such host", image, image, strings.Split(image+"//", "/")[2])
 	}
 	a.log.infof("Using cache %#q", "/stand-in/"+filepath.Base(image))

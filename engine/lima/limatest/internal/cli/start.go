@@ -79,6 +79,8 @@ func (a *App) spec(inst *store.Instance) vm.Spec {
 		OwnNet:   a.knobs.OwnNet,
 		Rules:    inst.Config.PortForwards,
 	}
+	s.Fatal, _ = a.faults.Arg("agent-fails")
+	s.LastWords, _ = a.faults.Arg("driver-fails")
 	s.BootDelay, s.DoneDelay = a.knobs.Boot()
 	return s
 }
@@ -95,7 +97,7 @@ func (a *App) watchBoot(inst *store.Instance, agent *exec.Cmd, timeout time.Dura
 	log := &tail{path: filepath.Join(inst.Dir, "ha.stderr.log")}
 	events := &tail{path: filepath.Join(inst.Dir, "ha.stdout.log")}
 	var exit error
-	ended, saidPort := false, false
+	ended, saidPort, givesUp := false, false, false
 	for {
 		// The log is read first, so that no event is missed that came before one of its records.
 		records := logRecords(log)
@@ -109,16 +111,22 @@ func (a *App) watchBoot(inst *store.Instance, agent *exec.Cmd, timeout time.Dura
 				a.log.infof("SSH Local Port: %d", e.Status.SSHLocalPort)
 				saidPort = true
 				deadline = time.After(timeout)
-				if a.faults.Has("timeout") {
-					return errNotRunning
-				}
+				givesUp = a.faults.Has("timeout")
 			}
-			if e.Status.Exiting || e.Status.Running {
-				a.relay(append(records, logRecords(log)...))
+			records = append(records, logRecords(log)...)
+			switch {
+			case e.Status.Exiting: // why, the agent logs after this event
+				a.relayUntil(e.Time, records)
+				return a.endOfBoot(inst, e.Status, log.path)
+			case e.Status.Running:
+				a.relay(records)
 				return a.endOfBoot(inst, e.Status, log.path)
 			}
 		}
 		a.relay(records)
+		if givesUp && len(records) > 0 { // the agent has said what it waits for
+			return errNotRunning
+		}
 		if ended {
 			return fmt.Errorf("host agent process has exited: %w", exit)
 		}
@@ -137,7 +145,7 @@ func (a *App) endOfBoot(inst *store.Instance, s vm.Status, logPath string) error
 	if len(s.Errors) > 0 {
 		a.log.record(failure, nil, "%v", s.Errors)
 	}
-	status := fmt.Sprintf("{Running:%v Degraded:%v Exiting:%v Errors:%v SSHLocalPort:%d}", s.Running, s.Degraded, s.Exiting, s.Errors, s.SSHLocalPort)
+	status := fmt.Sprintf("{Running:%v Degraded:%v Exiting:%v Errors:%v SSHLocalPort:%d CloudInitProgress:<nil> PortForward:<nil> Vsock:<nil>}", s.Running, s.Degraded, s.Exiting, s.Errors, s.SSHLocalPort)
 	if s.Exiting {
 		return fmt.Errorf("exiting, status=%s (hint: see %#q)", status, logPath)
 	}

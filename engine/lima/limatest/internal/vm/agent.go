@@ -54,13 +54,9 @@ func Agent(specJSON string) int {
 	if err == nil {
 		err = a.run()
 	}
-	status := Status{Exiting: true, SSHLocalPort: a.port}
+	a.emit(Status{Exiting: true}) // before it says why, as the real one does
 	if err != nil {
 		a.record("fatal", err.Error())
-		status.Errors = []string{err.Error()}
-	}
-	a.emit(status)
-	if err != nil {
 		return 1
 	}
 	return 0
@@ -89,6 +85,13 @@ func (a *agent) run() error {
 	if err := a.writeSSHConfig(); err != nil {
 		return err
 	}
+	switch {
+	case a.spec.Fatal != "":
+		return errors.New(a.spec.Fatal)
+	case a.spec.LastWords != "":
+		a.driverFails()
+		return nil
+	}
 	guest, err := bootGuest(a.spec)
 	if err != nil {
 		return err
@@ -115,6 +118,17 @@ func (a *agent) run() error {
 		defer func() { close(end); <-ended }()
 	}
 	return a.follow(guest, stop)
+}
+
+// driverFails says what Lima does where QEMU ends by itself: nothing of it as an error.
+func (a *agent) driverFails() {
+	a.emit(Status{SSHLocalPort: a.port})
+	a.record("info", "Waiting for the essential requirement 1 of 3: `ssh`")
+	a.record("debug", "qemu[stderr]: "+a.spec.LastWords)
+	a.record("info", "Driver stopped due to error: `exit status 1`")
+	a.record("info", "Shutting down QEMU with the power button")
+	a.record("warning", fmt.Sprintf("failed to open the QMP socket %#q, forcibly killing QEMU", a.spec.path("qmp.sock")))
+	a.record("info", "QEMU has already exited")
 }
 
 // absorbSignals keeps this process from ending with the terminal or the shell that it was started from. It does not

@@ -37,6 +37,8 @@ type Spec struct {
 	BootDelay time.Duration // until it answers
 	DoneDelay time.Duration // from then until its boot is done
 	Degraded  bool          // the boot ends with a requirement that failed
+	Fatal     string        // the agent ends with this error, if there is one
+	LastWords string        // the driver says this and ends, if there is anything
 	OwnNet    bool          // it has a network of its own, with a loopback device only
 	Rules     []limayaml.PortForward
 }
