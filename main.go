@@ -194,7 +194,7 @@ func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io
 
 // syncOne brings one VM up to date, and says how that ended.
 func syncOne(ctx context.Context, cfg config.Config, roster *lima.Roster, vm config.VM, events io.Writer, term *logs.Terminal) error {
-	shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, cfg.Verbose, newMask(vm, term))
+	shown, err := logs.NewRun(term, cfg.StateDir, vm.Name, streamed(cfg), newMask(vm, term))
 	if err != nil {
 		err = fmt.Errorf("%s: %w", vm.Name, err)
 		term.Error(err)
@@ -219,6 +219,17 @@ func syncOne(ctx context.Context, cfg config.Config, roster *lima.Roster, vm con
 		term.Hint("dvm sh " + vm.Name)
 	}
 	return err
+}
+
+// streamed is how output is streamed: that of several VMs has to be told apart.
+func streamed(cfg config.Config) logs.Stream {
+	switch {
+	case !cfg.Verbose:
+		return logs.NoStream
+	case len(cfg.VMs) > 1:
+		return logs.NamedStream
+	}
+	return logs.PlainStream
 }
 
 // newMask hides the VM's secrets, and says which it can't hide.

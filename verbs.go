@@ -44,7 +44,7 @@ func (v verb) ready(ctx context.Context, names []string) (*lima.Client, config.V
 
 // await returns once a VM can be worked in, and shows what it waits for.
 func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) error {
-	showing := logs.NewProgress(v.term, vm.Name)
+	showing := logs.NewProgress(v.term, vm.Name, "")
 	defer showing.End()
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()

@@ -25,6 +25,7 @@ const (
 	Change   State = "change"  // a run would apply it
 	Unknown  State = "unknown" // only a run can tell, for the reason in Why
 	Warning  State = "warning" // says something beside the step's course
+	Doing    State = "doing"   // says in Why what it does at this moment, which is of no interest afterwards
 )
 
 // final tells whether no other event follows for the step.

@@ -111,6 +111,7 @@ func (m *Mask) clean(text string) string { return Clean(m.Text(strip(text))) }
 // so long a beginning is hidden too, and there is no rest.
 func (m *Mask) scan(text string, ends bool) (clear, rest string) {
 	var out strings.Builder
+	out.Grow(len(text))
 	for i := 0; i < len(text); {
 		if begin := m.next(text, i); begin > i {
 			out.WriteString(text[i:begin])

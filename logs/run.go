@@ -24,7 +24,7 @@ const (
 type Run struct {
 	vm       string
 	term     *Terminal
-	verbose  bool
+	stream   Stream
 	journal  *Journal
 	progress *Progress
 	mask     *Mask
@@ -55,13 +55,23 @@ func lastLines(lines string) string {
 	return lines[begin:]
 }
 
-// NewRun begins a VM's run. With verbose, all output is streamed to the terminal too. What mask hides goes nowhere.
-func NewRun(term *Terminal, stateDir, vm string, verbose bool, mask *Mask) (*Run, error) {
+// Stream says whether all output goes to the terminal too.
+type Stream int
+
+// Kinds of streams.
+const (
+	NoStream    Stream = iota
+	PlainStream        // as it is
+	NamedStream        // each line behind the VM and step that it is from
+)
+
+// NewRun begins a VM's run. What mask hides goes nowhere.
+func NewRun(term *Terminal, stateDir, vm string, to Stream, mask *Mask) (*Run, error) {
 	journal, err := OpenJournal(stateDir, vm)
 	if err != nil {
 		return nil, err
 	}
-	run := &Run{vm: vm, term: term, verbose: verbose, journal: journal, progress: NewProgress(term, vm), mask: mask}
+	run := &Run{vm: vm, term: term, stream: to, journal: journal, progress: NewProgress(term, vm, stateDir), mask: mask}
 	run.lima.lines.mask, run.setup.lines.mask = mask, mask
 	return run, nil
 }
@@ -72,6 +82,10 @@ func (r *Run) Observe(event engine.Event) {
 		r.problem.note(r.journal.Begin())
 	}
 	event = cleaned(event, r.mask)
+	if event.State == engine.Doing {
+		r.progress.Observe(event)
+		return
+	}
 	switch event.State {
 	case engine.OK, engine.Changed, engine.Failed:
 		r.flush()
@@ -118,7 +132,7 @@ func (w limaWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (r *Run) stream(setup bool) *stream {
+func (r *Run) output(setup bool) *stream {
 	if setup {
 		return &r.setup
 	}
@@ -126,7 +140,7 @@ func (r *Run) stream(setup bool) *stream {
 }
 
 func (r *Run) add(setup bool, lines string) {
-	r.write(setup, r.stream(setup).lines.add(lines))
+	r.write(setup, r.output(setup).lines.add(lines))
 }
 
 // flush writes what was held back because it might have become a secret.
@@ -147,9 +161,18 @@ func (r *Run) write(setup bool, lines string) {
 	}
 	_, err := log.WriteString(lines)
 	r.problem.note(err)
-	r.stream(setup).remember(lines)
-	if r.verbose {
-		r.term.Line("%s", strings.TrimSuffix(lines, "\n"))
+	r.output(setup).remember(lines)
+	lines = strings.TrimSuffix(lines, "\n")
+	switch r.stream {
+	case PlainStream:
+		r.term.Line("%s", lines)
+	case NamedStream:
+		step := r.step
+		if !setup {
+			step = cmp.Or(r.now, "instance")
+		}
+		name := r.vm + " " + step + " | "
+		r.term.Line("%s%s", name, strings.ReplaceAll(lines, "\n", "\n"+name))
 	}
 }
 
@@ -205,7 +228,7 @@ func (r *Run) explain(report engine.Report, err error) {
 	for _, step := range report.Steps {
 		setup = setup || step.State == engine.Failed && isSetup(step.Step)
 	}
-	tail := r.stream(setup).tail
+	tail := r.output(setup).tail
 	r.term.Line("dvm: log: %s", Clean(r.journal.Path(setup)))
 	if tail != "" {
 		r.term.Line("dvm: its last lines:")

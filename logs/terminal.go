@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 )
 
@@ -27,7 +28,7 @@ type Terminal struct {
 	mu    sync.Mutex
 	w     io.Writer
 	live  []liveLine
-	drawn int // live lines on the screen
+	drawn []string // live lines on the screen
 }
 
 // liveLine is one VM's line below all finished ones, drawn again and again.
@@ -107,25 +108,31 @@ func (t *Terminal) Live(key, text string) {
 	t.draw()
 }
 
-// erase leaves the cursor where the first live line began.
+// erase leaves the cursor where the first live line began. A screen that has become narrower since has wrapped them.
 func (t *Terminal) erase() {
-	if t.drawn == 0 {
+	if len(t.drawn) == 0 {
 		return
 	}
-	_, _ = io.WriteString(t.w, "\r"+strings.Repeat("\x1b[A", t.drawn-1)+"\x1b[J")
-	t.drawn = 0
+	columns, _ := t.size()
+	up := -1
+	for _, line := range t.drawn {
+		up += max(1, (ansi.StringWidth(line)+columns-1)/columns)
+	}
+	_, _ = io.WriteString(t.w, "\r")
+	if up > 0 {
+		_, _ = io.WriteString(t.w, ansi.CursorUp(up))
+	}
+	_, _ = io.WriteString(t.w, ansi.EraseScreenBelow)
+	t.drawn = nil
 }
 
 // draw never fills the last column, which would wrap the line and leave it behind, and never more than the screen holds.
 func (t *Terminal) draw() {
 	columns, rows := t.size()
-	var lines []string
 	for _, line := range t.live[:min(len(t.live), max(rows-1, 1))] {
-		text := []rune(line.text)
-		lines = append(lines, string(text[:min(len(text), max(columns-1, 0))]))
+		t.drawn = append(t.drawn, ansi.Truncate(line.text, max(columns-1, 0), ""))
 	}
-	_, _ = io.WriteString(t.w, strings.Join(lines, "\n"))
-	t.drawn = len(lines)
+	_, _ = io.WriteString(t.w, strings.Join(t.drawn, "\n"))
 }
 
 type mark struct{ unicode, ascii, colour string }

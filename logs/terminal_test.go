@@ -1,6 +1,9 @@
 package logs
 
 import (
+	"cmp"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -9,11 +12,14 @@ import (
 // screen is a terminal that understands what Terminal writes: line breaks, carriage returns, up, and clear to the end.
 func screen(t *testing.T, output string) []string {
 	lines, row := []string{""}, 0
+	up := regexp.MustCompile(`^\x1b\[(\d*)A`)
 	for output != "" {
+		found := up.FindStringSubmatch(output)
 		switch {
-		case strings.HasPrefix(output, "\x1b[A"):
-			row--
-			output = output[3:]
+		case found != nil:
+			n, _ := strconv.Atoi(cmp.Or(found[1], "1"))
+			row -= n
+			output = output[len(found[0]):]
 		case strings.HasPrefix(output, "\x1b[J"):
 			lines = append(lines[:row], "")
 			output = output[3:]
@@ -57,6 +63,9 @@ func TestLive(t *testing.T) {
 	check("finished", "web boots")
 	term.Live("web", "a line that is wider than the screen")
 	check("finished", "a line that is wide")
+	term.Live("web", "日本語日本語日本語日本語") // two cells a letter
+	check("finished", "日本語日本語日本語")
+	term.Live("web", "a line that is wider than the screen")
 	for _, vm := range []string{"a", "b", "c", "d"} {
 		term.Live(vm, vm)
 	}
@@ -65,6 +74,22 @@ func TestLive(t *testing.T) {
 		term.Live(vm, "")
 	}
 	check("finished", "")
+}
+
+// TestResize: a screen that has become narrower has wrapped the live lines, and all of their rows are taken back.
+func TestResize(t *testing.T) {
+	var out strings.Builder
+	columns := 20
+	term := &Terminal{Animate: true, Now: time.Now, w: &out, size: func() (int, int) { return columns, 24 }}
+	term.Live("app", strings.Repeat("a", 19))
+	term.Live("web", "web boots")
+	columns = 10
+	out.Reset()
+	term.Line("finished")
+	want := "\r\x1b[2A\x1b[Jfinished\n" + strings.Repeat("a", 9) + "\nweb boots"
+	if out.String() != want {
+		t.Errorf("the terminal gets %q, want %q", out.String(), want)
+	}
 }
 
 func TestNothingIsAnimatedOnAPipe(t *testing.T) {

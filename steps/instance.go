@@ -26,6 +26,7 @@ type instance struct {
 	lima    *lima.Client
 	roster  *lima.Roster // answers the first look
 	waiting func(why string)
+	doing   func(what string) // may be called by another goroutine, until Apply ends
 	warning func(text, hint string)
 	warned  map[string]bool
 	session *lima.Session // connected and unused, or nil
@@ -167,7 +168,7 @@ func (s *instance) Apply(ctx context.Context) (err error) {
 	}
 	if !exists {
 		s.created = true
-		return s.unfinished(ctx, s.lima.Create(ctx, lock, machine(s.vm)))
+		return s.unfinished(ctx, s.watched(func() error { return s.lima.Create(ctx, lock, machine(s.vm)) }))
 	}
 	found, err := s.settled(ctx)
 	switch {
@@ -185,7 +186,8 @@ func (s *instance) Apply(ctx context.Context) (err error) {
 // bringUp makes an instance run, with the configuration that is asked for.
 func (s *instance) bringUp(ctx context.Context, lock *lima.Lock, found *lima.Instance) error {
 	if found.Status == lima.Running {
-		if err := s.unfinished(ctx, s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin)); err != nil {
+		boot := func() error { return s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin) }
+		if err := s.unfinished(ctx, s.watched(boot)); err != nil {
 			return err
 		}
 	}
@@ -216,10 +218,17 @@ func (s *instance) start(ctx context.Context, lock *lima.Lock, a adjustment) err
 	if err := s.edit(ctx, lock, a); err != nil {
 		return err
 	}
-	if err := s.lima.Start(ctx, lock, s.vm.Instance); err != nil {
+	if err := s.watched(func() error { return s.lima.Start(ctx, lock, s.vm.Instance) }); err != nil {
 		return s.unfinished(ctx, err)
 	}
 	return s.unfinished(ctx, s.lima.AwaitBoot(ctx, s.vm.Instance, bootWithin))
+}
+
+// watched runs what makes an instance boot, and tells meanwhile what Lima does.
+func (s *instance) watched(start func() error) error {
+	stop := s.lima.Watch(s.vm.Instance, s.doing)
+	defer stop()
+	return start()
 }
 
 // settled is what limactl says of the instance, once it no longer says Broken or has said so long enough.

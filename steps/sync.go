@@ -20,9 +20,11 @@ type Result struct {
 
 // Sync makes a VM exist, run and be up to date. The roster may serve several of them. Two syncs of one VM exclude each other.
 func Sync(ctx context.Context, client *lima.Client, roster *lima.Roster, vm config.VM, observe engine.Observer, output Output) (result Result, err error) {
-	step := &instance{vm: vm, lima: client, roster: roster, waiting: func(why string) {
-		observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
-	}, warning: warnings(observe)}
+	tell := func(state engine.State) func(string) {
+		return func(why string) { observe(engine.Event{Step: "instance", State: state, Why: why}) }
+	}
+	step := &instance{vm: vm, lima: client, roster: roster, waiting: tell(engine.Waiting), doing: tell(engine.Doing),
+		warning: warnings(observe)}
 	defer step.disconnect()
 	lock, err := client.SyncLock(ctx, vm.Instance, func(holder lima.Holder) {
 		observe(engine.Event{Step: "instance", State: engine.Started})

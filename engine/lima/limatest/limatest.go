@@ -9,7 +9,8 @@
 //
 //	LIMATEST_LOG=FILE           append the words of each call, quoted for a shell, one call a line
 //	LIMATEST_DELAY=200ms        wait before each call does anything; shell=200ms,list=30ms by verb;
-//	                            boot=2s until a guest answers, boot-done=1s from then until its boot is done
+//	                            boot=2s until a guest answers, boot-done=1s from then until its boot is done;
+//	                            download=2s while an image grows in Lima's cache
 //	LIMATEST_FAULT=RULE;RULE    see below; more rules may stand in $LIMA_HOME/_limatest/faults, one a line
 //	LIMATEST_USER=name[:uid]    Lima's account in the guest: else the host's user, or me (2201) where that is root
 //	LIMATEST_SUBID=START:COUNT  its range in /etc/subuid and /etc/subgid, else 100000:65536

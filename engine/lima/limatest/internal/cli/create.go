@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"dvm/engine/lima/limatest/internal/knob"
 	"dvm/engine/lima/limatest/internal/limayaml"
@@ -214,21 +215,40 @@ func (a *App) download(inst *store.Instance) error {
 	}
 	image := imageFor(inst)
 	a.log.record(info, fields{"arch": inst.Arch, "location": image}, "Attempting to download the image")
+	cache, _ := os.UserCacheDir()
+	part := filepath.Join(cache, "lima/download", fmt.Sprintf("by-url-sha256/%x/data.tmp.%d.1", sha256.Sum256([]byte(image)), os.Getpid()))
+	if within := a.knobs.Download(); within > 0 {
+		if err := grow(part, within); err != nil {
+			return err
+		}
+	}
 	why, fails := a.faults.Arg("download-fails")
 	switch {
 	case why == "full":
-		part := fmt.Sprintf("by-url-sha256/%x/data.tmp.%d.1", sha256.Sum256([]byte(image)), os.Getpid())
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return err
-		}
-		return fmt.Errorf("failed to download %#q: %w", image,
-			&fs.PathError{Op: "write", Path: filepath.Join(cache, "lima/download", part), Err: syscall.ENOSPC})
+		return fmt.Errorf("failed to download %#q: %w", image, &fs.PathError{Op: "write", Path: part, Err: syscall.ENOSPC})
 	case fails:
 		return fmt.Errorf("failed to download %#q: Get %q: dial tcp: lookup %s: no such host", image, image, strings.Split(image+"//", "/")[2])
 	}
 	a.log.infof("Using cache %#q", "/stand-in/"+filepath.Base(image))
 	return os.WriteFile(disk, nil, 0o644)
+}
+
+// grow makes a file as a download does, and takes it away in the end. It is a hole.
+func grow(path string, within time.Duration) error {
+	const pieces, size = 20, 500 << 20 // bytes
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return err
+	}
+	for piece := range pieces {
+		if err := os.Truncate(path, size*int64(piece+1)/pieces); err != nil {
+			return err
+		}
+		time.Sleep(within / pieces)
+	}
+	return os.Remove(path)
 }
 
 // imageFor is the location of the instance's image.

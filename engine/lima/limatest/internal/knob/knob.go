@@ -68,6 +68,9 @@ func (s Set) Boot() (answers, done time.Duration) {
 	return s.delays["boot"], s.delays["boot-done"]
 }
 
+// Download is how long an image takes to come.
+func (s Set) Download() time.Duration { return s.delays["download"] }
+
 // LogCall appends argv to the file of LIMATEST_LOG, as one line in one write, so that calls that run at
 // the same time do not mix.
 func (s Set) LogCall(argv []string) error {
