@@ -140,7 +140,7 @@ func (p *Progress) flush() {
 	p.shared = nil
 }
 
-// frame is `⠹ app instance 12 s, usually 41 s: boots, waiting for ssh`.
+// frame is `⠹ app instance 12 s: boots, waiting for ssh (usually 41 s)`.
 func (p *Progress) frame(now running) string {
 	took := p.term.Now().Sub(now.begin)
 	spinner := []rune(`|/-\`)
@@ -151,11 +151,11 @@ func (p *Progress) frame(now running) string {
 	if took >= time.Second {
 		text += fmt.Sprintf(" %.0f s", took.Seconds())
 	}
-	if now.usually >= time.Second {
-		text += fmt.Sprintf(", usually %.0f s", now.usually.Seconds())
-	}
 	if now.doing != "" {
 		text += ": " + now.doing
+	}
+	if now.usually >= time.Second {
+		text += fmt.Sprintf(" (usually %.0f s)", now.usually.Seconds())
 	}
 	return text
 }

@@ -49,7 +49,7 @@ func show(t *testing.T, columns, rows int, unicode, animate bool, stateDir strin
 	webNow = web.follow(webNow, engine.Event{Step: "instance", State: engine.Applying, Why: "create: 4 CPUs, 8 GiB memory, 60 GiB disk"})
 	frame()
 	now = now.Add(12 * time.Second)
-	webNow = web.follow(webNow, engine.Event{Step: "instance", State: engine.Doing, Why: "downloads the image: 312 MiB"})
+	webNow = web.follow(webNow, engine.Event{Step: "instance", State: engine.Doing, Why: "downloaded 312 MiB of the image"})
 	frame()
 	return strings.Join(screen(t, out.String()), "\n")
 }
@@ -82,12 +82,12 @@ no JSON
 		state            string
 		want             string
 	}{
-		{"80x24", 80, 24, true, true, state, stays + "⠋ web instance 12 s, usually 41 s: downloads the image: 312 MiB"},
-		{"40x20", 40, 20, true, true, state, stays + "⠋ web instance 12 s, usually 41 s: down"},
-		{"no earlier run", 80, 24, true, true, t.TempDir(), stays + "⠋ web instance 12 s: downloads the image: 312 MiB"},
+		{"80x24", 80, 24, true, true, state, stays + "⠋ web instance 12 s: downloaded 312 MiB of the image (usually 41 s)"},
+		{"40x20", 40, 20, true, true, state, stays + "⠋ web instance 12 s: downloaded 312 MiB"},
+		{"no earlier run", 80, 24, true, true, t.TempDir(), stays + "⠋ web instance 12 s: downloaded 312 MiB of the image"},
 		{"a pipe", 80, 24, true, false, state, stays},
 		{"ASCII", 80, 24, false, true, state, strings.NewReplacer("✓", "+", "✗", "x", "–", "-").Replace(stays) +
-			"| web instance 12 s, usually 41 s: downloads the image: 312 MiB"},
+			"| web instance 12 s: downloaded 312 MiB of the image (usually 41 s)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := show(t, c.columns, c.rows, c.unicode, c.animate, c.state); got != c.want {

@@ -54,7 +54,7 @@ func (c *Client) doing(instance string, since time.Time) string {
 		return "boots, waiting for " + what
 	}
 	if size := downloaded(since); size > 0 {
-		return fmt.Sprintf("downloads the image: %d MiB", size>>20)
+		return fmt.Sprintf("downloaded %d MiB of the image", size>>20)
 	}
 	return ""
 }
