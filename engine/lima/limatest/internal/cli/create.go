@@ -218,7 +218,7 @@ func (a *App) download(inst *store.Instance) error {
 	cache, _ := os.UserCacheDir()
 	part := filepath.Join(cache, "lima/download", fmt.Sprintf("by-url-sha256/%x/data.tmp.%d.1", sha256.Sum256([]byte(image)), os.Getpid()))
 	if within := a.knobs.Download(); within > 0 {
-		if err := grow(part, within); err != nil {
+		if err := grow(part, image, within); err != nil {
 			return err
 		}
 	}
@@ -234,9 +234,12 @@ func (a *App) download(inst *store.Instance) error {
 }
 
 // grow makes a file as a download does, and takes it away in the end. It is a hole.
-func grow(path string, within time.Duration) error {
+func grow(path, url string, within time.Duration) error {
 	const pieces, size = 20, 500 << 20 // bytes
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "url"), []byte(url), 0o644); err != nil {
 		return err
 	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
