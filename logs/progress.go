@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/charmbracelet/x/ansi"
+	"github.com/clipperhouse/displaywidth"
 
 	"dvm/engine"
 )
@@ -113,7 +113,7 @@ func (p *Progress) ended(event engine.Event) {
 	if len(p.shared) > 0 && p.shared[0].State != event.State {
 		p.flush()
 	}
-	if event.State == engine.NotRun || event.State == engine.OK && ansi.StringWidth(event.Why) <= fewWords {
+	if event.State == engine.NotRun || event.State == engine.OK && displaywidth.String(event.Why) <= fewWords {
 		p.shared = append(p.shared, event)
 		return
 	}

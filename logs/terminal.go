@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/charmbracelet/x/ansi"
+	"github.com/clipperhouse/displaywidth"
 	"golang.org/x/term"
 )
 
@@ -37,6 +37,9 @@ type liveLine struct{ key, text string }
 const (
 	fallbackWidth = 80
 	fallbackRows  = 24
+
+	cursorUp   = "\x1b[%dA" // so many rows
+	eraseBelow = "\x1b[J"   // from the cursor to the end of the screen
 )
 
 // NewTerminal looks at standard error and at NO_COLOR, TERM, CI and the locale.
@@ -116,13 +119,13 @@ func (t *Terminal) erase() {
 	columns, _ := t.size()
 	up := -1
 	for _, line := range t.drawn {
-		up += max(1, (ansi.StringWidth(line)+columns-1)/columns)
+		up += max(1, (displaywidth.String(line)+columns-1)/columns)
 	}
 	_, _ = io.WriteString(t.w, "\r")
 	if up > 0 {
-		_, _ = io.WriteString(t.w, ansi.CursorUp(up))
+		_, _ = fmt.Fprintf(t.w, cursorUp, up)
 	}
-	_, _ = io.WriteString(t.w, ansi.EraseScreenBelow)
+	_, _ = io.WriteString(t.w, eraseBelow)
 	t.drawn = nil
 }
 
@@ -130,7 +133,7 @@ func (t *Terminal) erase() {
 func (t *Terminal) draw() {
 	columns, rows := t.size()
 	for _, line := range t.live[:min(len(t.live), max(rows-1, 1))] {
-		t.drawn = append(t.drawn, ansi.Truncate(line.text, max(columns-1, 0), ""))
+		t.drawn = append(t.drawn, displaywidth.TruncateString(line.text, max(columns-1, 0), ""))
 	}
 	_, _ = io.WriteString(t.w, strings.Join(t.drawn, "\n"))
 }
