@@ -25,10 +25,7 @@ import (
 )
 
 func main() {
-	ctx, stop := untilSignal()
-	err := run(ctx, os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr))
-	stop()
-	os.Exit(exitCode(err))
+	os.Exit(exitCode(run(untilSignal(), os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr))))
 }
 
 // interrupted is the cause of a context that a signal ended.
@@ -40,13 +37,14 @@ func (i interrupted) Error() string { return "stopped by " + i.signal.String() }
 const oneWish = 200 * time.Millisecond
 
 // untilSignal gives a context that the first signal ends. The second finds the default behaviour, and ends dvm at once.
-func untilSignal() (context.Context, func()) {
+func untilSignal() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	wishes := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
-		signal.Notify(signals, syscall.SIGHUP)
+		wishes = append(wishes, syscall.SIGHUP)
 	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, wishes...)
 	go func() {
 		if received, ok := (<-signals).(syscall.Signal); ok {
 			cancel(interrupted{received})
@@ -54,7 +52,7 @@ func untilSignal() (context.Context, func()) {
 			signal.Stop(signals)
 		}
 	}()
-	return ctx, func() { signal.Stop(signals) }
+	return ctx
 }
 
 // within is a context that ends after a time, if there is one.

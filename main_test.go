@@ -36,9 +36,7 @@ func TestMain(m *testing.M) {
 
 // peak is dvm, and writes how much memory it took, in KiB, to the file peak.
 func peak() {
-	ctx, stop := untilSignal()
-	err := run(ctx, os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr))
-	stop()
+	err := run(untilSignal(), os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr))
 	status, readErr := os.ReadFile("/proc/self/status")
 	_, rest, found := strings.Cut(string(status), "VmHWM:")
 	if readErr != nil || !found {
