@@ -111,7 +111,8 @@ func (t *Terminal) Live(key, text string) {
 	t.draw()
 }
 
-// erase leaves the cursor where the first live line began. A screen that has become narrower since has wrapped them.
+// erase leaves the cursor where the first live line began. A screen that has become narrower since has wrapped them: this is
+// why no library for progress bars draws them, such as mpb, which goes up by lines and leaves the rest of them behind.
 func (t *Terminal) erase() {
 	if len(t.drawn) == 0 {
 		return

@@ -65,12 +65,12 @@ func (w *watch) doing(ctx context.Context) string {
 	if written(w.client.agentLog(w.instance)).After(w.since) {
 		what := w.client.Awaits(w.instance)
 		if _, requirement, found := strings.Cut(what, ": "); found {
-			what = strings.Trim(requirement, "`\"")
+			what = requirement // quoted, since it may be a sentence: "user session is ready for ssh"
 		}
 		if what == "" {
 			return "boots"
 		}
-		return "boots, waiting for " + what
+		return "boots, waiting for " + strings.ReplaceAll(what, "`", `"`)
 	}
 	if got, url := downloading(w.since); got > 0 {
 		w.ask(ctx, url)
