@@ -2,7 +2,7 @@
 # Runs one command as the user that runs it, in a directory, or in the home where there is none.
 #
 # Arguments: NONCE DIRECTORY MODE WORD...
-#   NONCE  marks this process for scripts/endgroup.sh, and the lines on stderr that are meant for the host:
+#   NONCE  marks this process for scripts/endcommand.sh, and the lines on stderr that are meant for the host:
 #          `NONCE hello` before the command, `NONCE STATUS` after it
 #   MODE   pipe; ahead: the words are not here but ahead of stdin, each ended by a NUL, their length
 #          in bytes first; terminal: no lines for the host, and terminal.sh before this text

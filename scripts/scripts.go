@@ -4,10 +4,15 @@ package scripts
 
 import _ "embed"
 
-// Session is the program of a guest session; its header says what it wants and what it reports.
+// Session is the program of a guest session; its header says what it wants and what it reports. EndSessions comes before it.
 //
 //go:embed session.sh
 var Session string
+
+// EndSessions defines what ends processes of the guest.
+//
+//go:embed endsessions.sh
+var EndSessions string
 
 // The steps' own scripts. Each defines check and apply, and says in its header what variables it reads.
 var (
@@ -31,8 +36,8 @@ var (
 	Login string
 	//go:embed command.sh
 	Command string
-	//go:embed endgroup.sh
-	EndGroup string
+	//go:embed endcommand.sh
+	EndCommand string
 	//go:embed unsaved.sh
 	Unsaved string
 	//go:embed inuse.sh

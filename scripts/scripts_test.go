@@ -47,7 +47,8 @@ var kinds = map[string]kind{
 	"copy-out.sh":    {functions: []string{"copy_out"}},
 	"authorize.sh":   {strict: "set -Eeuo pipefail", program: true},
 	"command.sh":     {strict: "set -uo pipefail", program: true}, // reports what fails
-	"endgroup.sh":    {strict: "set -uo pipefail", program: true}, // what it looks at comes and goes
+	"endcommand.sh":  {strict: "set -uo pipefail", program: true}, // what it looks at comes and goes
+	"endsessions.sh": {strict: "set -uo pipefail", functions: []string{"end_sessions", "find_members"}},
 	"inuse.sh":       {strict: "set -uo pipefail", program: true}, // what it looks at comes and goes
 	"login.sh":       {strict: "set -uo pipefail", program: true},
 	"unsaved.sh":     {strict: "set -uo pipefail", program: true}, // looks on after a failure

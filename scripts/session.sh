@@ -30,6 +30,8 @@
 #
 # stdin stays open as long as the host wants the session to live. When it ends, so does all that the session started.
 #
+# endsessions.sh comes before it, for that.
+#
 # shellcheck disable=SC2154 # the inputs are assigned before this text
 set -uo pipefail
 
@@ -61,47 +63,16 @@ emit() { printf '%s %s %s %s %s\n' "$session_nonce" "$1" "$2" "$3" "${4//$'\n'/$
 # fence follows a line break, since what came before may have ended without one.
 fence() { printf '\n%s %s\n' "$session_nonce" "$1" >&2; }
 
-# watch_host ends the session's process group when the host goes away. Root does it, because steps have children that are
-# root's.
+# watch_host ends the session's processes when the host goes away. Root does it, because steps have children that are root's.
 watch_host() {
 	exec 3>&- 2>/dev/null 1>&2
-	local rest stat group
+	local rest stat session
 	while read -r -u 4 rest; do :; done
 	trap '' TERM
 	read -r stat </proc/self/stat
-	read -r _ _ group _ <<<"${stat##*) }"
+	read -r _ _ _ session _ <<<"${stat##*) }"
 	# shellcheck disable=SC2016 # for the inner shell
-	sudo -n bash -c "$(declare -f end_group others_live)"'; end_group "$1" "$2"' watch_host "$group" "$BASHPID"
-}
-
-# end_group GROUP WATCHER ends a process group that it belongs to: politely, then for good.
-end_group() {
-	trap '' TERM
-	kill -TERM -- "-$1"
-	local tries
-	for ((tries = 0; tries < 20; tries++)); do
-		others_live "$1" "$2" || break
-		sleep 0.1
-	done
-	kill -KILL -- "-$1"
-}
-
-# others_live GROUP WATCHER tells whether a group has more processes than this one, the watcher and what is between them.
-others_live() {
-	local stat state parent group next=$$
-	local -A parents=()
-	for stat in /proc/[0-9]*/stat; do
-		{ read -r stat <"$stat"; } 2>/dev/null || continue
-		read -r state parent group _ <<<"${stat##*) }"
-		[[ $group != "$1" || $state == [ZX] ]] || parents[${stat%% *}]=$parent
-	done
-	while [[ -n ${parents[$next]-} ]]; do
-		parent=${parents[$next]}
-		unset "parents[$next]"
-		[[ $next != "$2" ]] || break
-		next=$parent
-	done
-	((${#parents[@]} > 0))
+	sudo -n bash -c "$(declare -f end_sessions find_members)"'; end_sessions "$1" "$2"' watch_host "$BASHPID" "$session"
 }
 
 wait_for_boot() {

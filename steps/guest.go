@@ -118,7 +118,7 @@ func (g *guest) program(mode string) string {
 		assign("step_values"+index, assignments(step.values))
 		assign("step_script"+index, step.script)
 	}
-	text.WriteString(scripts.Bare(scripts.Session))
+	text.WriteString(scripts.Bare(scripts.EndSessions + scripts.Session))
 	text.WriteString("\nsession\n")
 	return text.String()
 }

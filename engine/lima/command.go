@@ -217,7 +217,7 @@ func (g *guestCommand) stop(ctx context.Context, ended <-chan error, begun bool)
 	}
 }
 
-// endInGuest ends the process group in the guest that has the nonce in its arguments. One that has not begun may still do so.
+// endInGuest ends the process session in the guest that has the nonce in its arguments. One that has not begun may still do so.
 func (g *guestCommand) endInGuest(ctx context.Context, begun bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
 	defer cancel()
@@ -225,7 +225,7 @@ func (g *guestCommand) endInGuest(ctx context.Context, begun bool) {
 	if !begun {
 		input += "may begin\n"
 	}
-	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.EndGroup)
+	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.Bare(scripts.EndSessions+scripts.EndCommand))
 	// Where it fails, nothing can be reached that could be ended.
 	_, _ = g.client.runWith(ctx, args, strings.NewReader(input), nil)
 }

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Ends process sessions, with all that was started in them and has not lost its parent: what has a process group of its own, as
+# timeout and job control give one, and what has a session of its own, as su -c does.
+#
+# It comes before the text of another script. Run as root, since the processes are other users' too.
+set -uo pipefail
+
+# end_sessions SPARED SESSION... ends them politely, then for good. SPARED is a process that is left alone, with what is between
+# it and this one; 0 is none.
+end_sessions() {
+	local spared=$1 session tries
+	local -A members=() sessions=()
+	shift
+	for session; do
+		sessions[$session]=1
+	done
+	trap '' TERM
+	find_members
+	kill -TERM -- "${!members[@]}" 2>/dev/null
+	for ((tries = 0; tries < 40 && ${#members[@]} > 0; tries++)); do
+		((tries < 15)) || kill -KILL -- "${!members[@]}" 2>/dev/null
+		sleep 0.1
+		find_members
+	done
+}
+
+# find_members sets members to the processes of the sessions and what these have started, and adds their sessions to those.
+find_members() {
+	local stat pid state parent session next=$$ more=1
+	local -A parents=() session_of=()
+	for stat in /proc/[0-9]*/stat; do
+		# The whole file: a name may hold anything.
+		IFS= read -r -d '' stat 2>/dev/null <"$stat"
+		read -r state parent _ session _ <<<"${stat##*) }"
+		pid=${stat%% *}
+		[[ -z $session || $state == [ZX] ]] || parents[$pid]=$parent session_of[$pid]=$session
+	done 2>/dev/null
+	while [[ -n ${parents[$next]-} ]]; do
+		pid=$next next=${parents[$next]}
+		unset "parents[$pid]"
+		[[ $pid != "$spared" ]] || break
+	done
+	members=()
+	while [[ -n $more ]]; do
+		more=
+		for pid in "${!parents[@]}"; do
+			session=${session_of[$pid]}
+			[[ -n ${sessions[$session]-} || -n ${members[${parents[$pid]}]-} ]] || continue
+			members[$pid]=1 sessions[$session]=1 more=1
+			unset "parents[$pid]"
+		done
+	done
+}
