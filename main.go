@@ -36,7 +36,7 @@ func (i interrupted) Error() string { return "stopped by " + i.signal.String() }
 // oneWish is the time in which signals are one request to end: timeout(1) sends its own to the child, and then to the group.
 const oneWish = 200 * time.Millisecond
 
-// untilSignal gives a context that the first signal ends. The second finds the default behaviour, and ends dvm at once.
+// untilSignal gives a context that the first signal ends. The second ends dvm at once.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	wishes := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
@@ -46,11 +46,14 @@ func untilSignal() context.Context {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, wishes...)
 	go func() {
-		if received, ok := (<-signals).(syscall.Signal); ok {
-			cancel(interrupted{received})
-			time.Sleep(oneWish)
-			signal.Stop(signals)
+		cancel(interrupted{(<-signals).(syscall.Signal)})
+		time.Sleep(oneWish)
+		select {
+		case <-signals:
+		default:
 		}
+		// Not by the default behaviour, which for SIGINT may be to ignore it: a shell starts what is in the background so.
+		os.Exit(exitCode(interrupted{(<-signals).(syscall.Signal)}))
 	}()
 	return ctx
 }
