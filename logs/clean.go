@@ -16,19 +16,17 @@ func Clean(line string) string {
 	if plain(line) {
 		return line
 	}
-	return strip(strings.ToValidUTF8(line, "\uFFFD"))
+	line = strip(strings.ToValidUTF8(line, "\uFFFD"))
+	return line[strings.LastIndexByte(line, '\r')+1:]
 }
 
-// strip is Clean for a line in which halves of letters are still to find their other half: invalid UTF-8 stays. What
-// becomes of it must be cleaned once more, since halves may have come together as a control character.
+// strip is Clean for a line in which a secret is still to be found: invalid UTF-8 stays, since halves of letters may find their
+// other half, and so do carriage returns, with what was overwritten. What becomes of it must be cleaned once more.
 func strip(line string) string {
 	if plain(line) {
 		return line
 	}
 	line = strings.TrimRight(line, "\r\n")
-	if last := strings.LastIndexByte(line, '\r'); last >= 0 {
-		line = line[last+1:]
-	}
 	var clean strings.Builder
 	state := parser.GroundState
 	for len(line) > 0 {
@@ -38,7 +36,7 @@ func strip(line string) string {
 		if r <= unicode.MaxLatin1 && (r < 0x80 || unicode.IsControl(r)) {
 			var action parser.Action
 			state, action = parser.Table.Transition(state, byte(r))
-			if action == parser.PrintAction || r == '\t' {
+			if action == parser.PrintAction || r == '\t' || r == '\r' {
 				clean.WriteString(char)
 			}
 			continue

@@ -89,7 +89,7 @@ func cleaned(event engine.Event, mask *Mask) engine.Event {
 		if advice := hints(event.Err); len(advice) > 0 {
 			event.Hint = advice[0]
 		}
-		event.Err = errors.New(mask.Text(event.Err.Error()))
+		event.Err = errors.New(mask.cleanLines(event.Err.Error()))
 	}
 	for _, text := range []*string{&event.Why, &event.From, &event.To, &event.Hint} {
 		*text = mask.clean(*text)

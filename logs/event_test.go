@@ -63,11 +63,15 @@ func TestSchema(t *testing.T) {
 func TestCleaned(t *testing.T) {
 	const secret = "hunter2hunter2"
 	dirty := "\x1b[31m" + secret
-	event := cleaned(engine.Event{Why: dirty, From: dirty, To: dirty, Hint: dirty, Err: engine.Advise(errors.New(secret), "%s", dirty)},
+	failure := errors.New("first line\nlast line: \x1b[31mh\x1b[0munter2\rhunter2")
+	event := cleaned(engine.Event{Why: dirty, From: dirty, To: dirty, Hint: dirty, Err: engine.Advise(failure, "%s", dirty)},
 		NewMask([]string{secret}))
 	var out bytes.Buffer
 	writeEvent(&out, "app", event, extra{})
-	if text := out.String(); strings.Contains(text, secret) || strings.Contains(text, "[31m") || strings.Count(text, masked) != 5 {
+	if text := out.String(); strings.Contains(text, secret) || strings.Contains(text, "u001b") || strings.Count(text, masked) != 5 {
 		t.Errorf("written: %s", text)
+	}
+	if want := "first line\nlast line: " + masked; event.Err.Error() != want {
+		t.Errorf("the error is %q, want %q", event.Err, want)
 	}
 }

@@ -51,8 +51,9 @@ func Maskable(value string) bool {
 // flatten gives a secret and each of its lines in the form that the text they are looked for in has: without control
 // characters, line breaks and tabs among them.
 func flatten(value string) (whole string, lines []string) {
+	drop := strings.NewReplacer("\t", "", "\r", "")
 	for line := range strings.SplitSeq(value, "\n") {
-		lines = append(lines, strings.ReplaceAll(strip(line), "\t", ""))
+		lines = append(lines, drop.Replace(strip(line)))
 	}
 	return strings.TrimSpace(strings.Join(lines, "")), lines
 }
@@ -106,6 +107,11 @@ func (m *Mask) Text(text string) string {
 
 // clean is Clean for text that may hold secrets.
 func (m *Mask) clean(text string) string { return Clean(m.Text(strip(text))) }
+
+// cleanLines is clean for each line of a text.
+func (m *Mask) cleanLines(text string) string {
+	return strings.TrimSuffix(CleanLines(m.Text(stripLines(text+"\n"))), "\n")
+}
 
 // scan gives the text without secrets, and the rest of it that may be a secret's beginning. Where the text is at its end,
 // so long a beginning is hidden too, and there is no rest.

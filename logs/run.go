@@ -199,7 +199,7 @@ func (r *Run) End(report engine.Report, err error) {
 	r.mu.Unlock()
 	if err != nil {
 		r.explain(report, err)
-		r.problem.note(r.journal.Conclude(report, errors.New(r.mask.Text(err.Error())), exitStatus(err)))
+		r.problem.note(r.journal.Conclude(report, errors.New(r.mask.cleanLines(err.Error())), exitStatus(err)))
 	} else {
 		r.term.Line("%s ready: %s", r.vm, summary(report))
 		r.problem.note(r.journal.Conclude(report, nil, 0))
@@ -214,10 +214,10 @@ func (r *Run) End(report engine.Report, err error) {
 }
 
 func (r *Run) explain(report engine.Report, err error) {
-	r.term.errorLines(r.vm + ": " + r.mask.Text(err.Error()))
+	r.term.errorLines(r.vm + ": " + r.mask.cleanLines(err.Error()))
 	defer func() {
 		for _, hint := range hints(err) {
-			r.term.Hint(r.mask.Text(hint))
+			r.term.Hint(r.mask.clean(hint))
 		}
 	}()
 	if len(report.Steps) == 0 {

@@ -9,14 +9,15 @@ set -uo pipefail
 # it and this one; 0 is none.
 end_sessions() {
 	local spared=$1 session tries
-	local -A members=() sessions=()
+	local -A members=() groups=() sessions=()
 	shift
 	for session; do
 		sessions[$session]=1
 	done
 	trap '' TERM
 	find_members
-	kill -TERM -- "${!members[@]}" 2>/dev/null
+	# All of a group at once: a shell that outlived its command would say how that ended.
+	kill -TERM -- "${!groups[@]}" 2>/dev/null
 	for ((tries = 0; tries < 40 && ${#members[@]} > 0; tries++)); do
 		((tries < 15)) || kill -KILL -- "${!members[@]}" 2>/dev/null
 		sleep 0.1
@@ -24,16 +25,17 @@ end_sessions() {
 	done
 }
 
-# find_members sets members to the processes of the sessions and what these have started, and adds their sessions to those.
+# find_members sets members to the processes of the sessions and what these have started, and adds their sessions to those, and
+# their groups, negative, as kill wants them, to groups.
 find_members() {
-	local stat pid state parent session next=$$ more=1
-	local -A parents=() session_of=()
+	local stat pid state parent group session next=$$ more=1
+	local -A parents=() group_of=() session_of=()
 	for stat in /proc/[0-9]*/stat; do
 		# The whole file: a name may hold anything.
 		IFS= read -r -d '' stat 2>/dev/null <"$stat"
-		read -r state parent _ session _ <<<"${stat##*) }"
+		read -r state parent group session _ <<<"${stat##*) }"
 		pid=${stat%% *}
-		[[ -z $session || $state == [ZX] ]] || parents[$pid]=$parent session_of[$pid]=$session
+		[[ -z $session || $state == [ZX] ]] || parents[$pid]=$parent group_of[$pid]=$group session_of[$pid]=$session
 	done 2>/dev/null
 	while [[ -n ${parents[$next]-} ]]; do
 		pid=$next next=${parents[$next]}
@@ -46,7 +48,7 @@ find_members() {
 		for pid in "${!parents[@]}"; do
 			session=${session_of[$pid]}
 			[[ -n ${sessions[$session]-} || -n ${members[${parents[$pid]}]-} ]] || continue
-			members[$pid]=1 sessions[$session]=1 more=1
+			members[$pid]=1 groups[-${group_of[$pid]}]=1 sessions[$session]=1 more=1
 			unset "parents[$pid]"
 		done
 	done

@@ -150,11 +150,14 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 		return err
 	}
 	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe, begin: time.Now()}
-	err = session.Run(ctx, g.program(mode), events.report, func(index int, lines string) {
-		if index < len(g.steps) {
-			events.words.hear(index, lines)
-			g.output(g.steps[index].name, g.steps[index].setup, lines)
+	err = session.Run(ctx, g.program(mode), events.report, func(index int, lines string) (quotable bool) {
+		if index >= len(g.steps) {
+			return true // of ssh, after the last step
 		}
+		step := g.steps[index]
+		events.words.hear(index, lines)
+		g.output(step.name, step.setup, lines)
+		return !step.setup || len(g.vm.Secrets) == 0 // the last line may be a piece of one
 	})
 	return errors.Join(events.failed, err)
 }

@@ -5,8 +5,10 @@ import (
 	"io"
 )
 
-// blockSize is the most that is read at once, and the longest line that comes in one part.
-const blockSize = 128 << 10
+const (
+	blockSize = 128 << 10 // bytes: the most that is read at once, and about the longest line that comes in one part
+	maxEscape = 64        // bytes: no escape sequence of so many is cut in two
+)
 
 // readBlocks calls do with whole lines, as many as have come, until the file ends or is closed. A line that is longer than a
 // block comes in parts, as does the last one where it has no end: such a block holds no line break. whole says that the
@@ -28,11 +30,25 @@ func readBlocks(file io.Reader, do func(block string, whole bool)) {
 			whole = true
 		}
 		if held > 0 && (held == len(buffer) || err != nil) {
-			do(string(buffer[:held]), whole)
-			held, whole = 0, false
+			end = held
+			if err == nil {
+				end = beforeEscape(buffer)
+			}
+			do(string(buffer[:end]), whole)
+			held = copy(buffer, buffer[end:held])
+			whole = false
 		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+// beforeEscape is where to cut a block, so that an escape sequence at its end comes whole with the next one.
+func beforeEscape(block []byte) int {
+	near := len(block) - maxEscape
+	if at := bytes.LastIndexByte(block[near:], '\x1b'); at >= 0 {
+		return near + at
+	}
+	return len(block)
 }

@@ -71,6 +71,24 @@ func TestReadLines(t *testing.T) {
 	}
 }
 
+// TestReadBlocks: where a line is cut into blocks, no escape sequence is, or half of it would pass for text.
+func TestReadBlocks(t *testing.T) {
+	for _, size := range []int{0, 1, 30, maxEscape, maxEscape + 1} {
+		const colour = "\x1b[38;5;208;1m"
+		text := strings.Repeat("x", blockSize-size) + colour + strings.Repeat(colour+"y", 2*blockSize/len(colour))
+		got := ""
+		readBlocks(strings.NewReader(text), func(block string, _ bool) {
+			got += block
+			if at := strings.LastIndexByte(block, '\x1b'); at >= 0 && !strings.HasPrefix(block[at:], colour) {
+				t.Errorf("%d bytes before the end of a block it ends in %q", size, block[at:])
+			}
+		})
+		if got != text {
+			t.Errorf("%d bytes before the end of a block: %d bytes were read of %d", size, len(got), len(text))
+		}
+	}
+}
+
 // TestReadOutput: a fence takes the empty line before it along, and nothing else, however the bytes arrive.
 func TestReadOutput(t *testing.T) {
 	const text = "a\n\nNONCE 0\nb\n\n\nNONCE 1\n\nNONCE x\nx NONCE 2\n\nNONCE 2\nlast"

@@ -108,8 +108,8 @@ func (s *Session) Close() {
 
 // Run sends the program and follows it to its end. report gets each marker after all output of that step, and ends the
 // session by an error; output gets all other lines, as many at a time as have come, with the index of the step that they
-// belong to. It can be called once.
-func (s *Session) Run(ctx context.Context, program string, report func(Marker) error, output func(index int, lines string)) error {
+// belong to, and says whether an error may quote them. It can be called once.
+func (s *Session) Run(ctx context.Context, program string, report func(Marker) error, output func(index int, lines string) (quotable bool)) error {
 	defer s.closePipes()
 	program = "session_nonce=" + s.nonce + "\n" + program
 	var readers conc.WaitGroup
@@ -119,8 +119,9 @@ func (s *Session) Run(ctx context.Context, program string, report func(Marker) e
 	readers.Go(func() { s.readMarkers(markers) })
 	readers.Go(func() {
 		s.readOutput(fences, func(index int, lines string) {
-			lastWords.see(lines)
-			output(index, lines)
+			if output(index, lines) {
+				lastWords.see(lines)
+			}
 		})
 	})
 	readers.Go(func() {
