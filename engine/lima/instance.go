@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -196,7 +197,28 @@ func (c *Client) Delete(ctx context.Context, lock *Lock, instance string) error 
 
 // StopForce ends the processes of an instance in any state, under its start lock. The guest's file systems are not flushed.
 func (c *Client) StopForce(ctx context.Context, lock *Lock, instance string) error {
+	if err := c.dropForeignPIDs(ctx, instance); err != nil {
+		return err
+	}
 	return c.runUnder(ctx, lock, c.stopForceArgs(instance))
+}
+
+// dropForeignPIDs removes the pid files of an instance whose number another program has got since, as it can after a crash of the
+// host: Lima would kill that. Of its own processes each names the instance.
+func (c *Client) dropForeignPIDs(ctx context.Context, instance string) error {
+	files, err := filepath.Glob(filepath.Join(c.Dir(instance), "*.pid"))
+	for _, file := range files {
+		text, readErr := os.ReadFile(file)
+		pid, numberErr := strconv.Atoi(strings.TrimSpace(string(text)))
+		if readErr != nil || numberErr != nil || pid <= 0 {
+			continue // Lima says what is wrong with it
+		}
+		words, psErr := exec.CommandContext(ctx, "ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
+		if psErr == nil && !strings.Contains(string(words), instance) {
+			err = errors.Join(err, os.Remove(file))
+		}
+	}
+	return err
 }
 
 // Flush has the guest write its file systems to disk, where it still can, within a deadline.
