@@ -20,6 +20,9 @@ import (
 const (
 	lockWithin = 60 * time.Second // for the guest work of a sync that was cut off to end
 	turnWithin = 10 * time.Minute // for another program's package transaction to end
+
+	// mostSaid bounds the markers of a step: one a second while it waits for its turn, and a few others.
+	mostSaid = int(turnWithin/time.Second) + 20
 )
 
 // variable is a shell variable for a guest script.
@@ -170,6 +173,7 @@ type markerEvents struct {
 	plans   bool // nothing is applied
 	observe engine.Observer
 	next    int // the step that has not ended
+	said    int // markers of that step
 	begin   time.Time
 	failed  error
 	words   lastWords
@@ -177,7 +181,8 @@ type markerEvents struct {
 
 // report fails for a marker that the session script would not have sent.
 func (e *markerEvents) report(m lima.Marker) error {
-	if m.Index != e.next || m.Index >= len(e.steps) || e.failed != nil {
+	e.said++
+	if m.Index != e.next || m.Index >= len(e.steps) || e.failed != nil || e.said > mostSaid {
 		return fmt.Errorf("the guest says %.40q of step %d out of turn, so nothing that it says is believed", m.Event, m.Index+1)
 	}
 	if planned := m.Event == "change" || m.Event == "unknown"; planned && !e.plans {
@@ -221,6 +226,7 @@ func (e *markerEvents) report(m lima.Marker) error {
 	switch event.State {
 	case engine.OK, engine.Changed, engine.Failed, engine.Change, engine.Unknown:
 		e.next++
+		e.said = 0
 	}
 	e.failed = event.Err
 	e.observe(event)

@@ -47,10 +47,12 @@ func TestMarkersInTurn(t *testing.T) {
 		{"ok |,ok ||,ok |||", []string{"user ok", "code ok"}, false, true},
 		{"ok ", nil, false, true},
 		{"whatever |,change |,ok |", []string{"user ok"}, false, false},
+		{"begin |,apply |" + strings.Repeat(",waits |", 600) + ",ok |", []string{"user ok"}, false, false},
+		{strings.Repeat("waits |,", 1000) + "ok |", nil, false, true}, // there would be no end to the log of events
 	} {
 		ends, failed, outOfTurn := told(c.markers)
 		if !slices.Equal(ends, c.ends) || failed != c.failed || outOfTurn != c.outOfTurn {
-			t.Errorf("%s: steps ended as %q, failed: %v, out of turn: %v", c.markers, ends, failed, outOfTurn)
+			t.Errorf("%.100s: steps ended as %q, failed: %v, out of turn: %v", c.markers, ends, failed, outOfTurn)
 		}
 	}
 }

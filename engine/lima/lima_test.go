@@ -32,6 +32,7 @@ func TestParseMarker(t *testing.T) {
 	}{
 		{"N ok 2 0 uid 1001", Marker{"ok", 2, 0, "uid 1001"}, true},
 		{"N failed 0 7 ", Marker{"failed", 0, 7, ""}, true},
+		{"N waits 0 0 " + strings.Repeat("x", maxText+1), Marker{"waits", 0, 0, strings.Repeat("x", maxText)}, true},
 		{"M ok 2 0 x", Marker{}, false},
 		{"N ok x 0 y", Marker{}, false},
 		{"N ok 1", Marker{}, false},

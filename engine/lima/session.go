@@ -22,6 +22,7 @@ const (
 	helloWithin = 30 * time.Second // from the program's last byte to the guest's first word
 	fenceWithin = 2 * time.Second  // from a step's result to the end of its output, which comes by another pipe
 	leaveWithin = 5 * time.Second  // for the guest to end what it runs, once the lifeline is cut
+	maxText     = 4 << 10          // bytes of a marker's text: the session script cuts it to a thousand letters
 )
 
 // Marker is one report of the guest's session script.
@@ -248,7 +249,7 @@ func parseMarker(line, nonce string) (Marker, bool) {
 	}
 	index, indexErr := strconv.Atoi(fields[2])
 	status, statusErr := strconv.Atoi(fields[3])
-	return Marker{Event: fields[1], Index: index, Status: status, Text: fields[4]}, indexErr == nil && statusErr == nil
+	return Marker{Event: fields[1], Index: index, Status: status, Text: fields[4][:min(len(fields[4]), maxText)]}, indexErr == nil && statusErr == nil
 }
 
 // readOutput tells lines from fences, which come in the order of the steps. A fence brings a line break of its own, which
