@@ -2,6 +2,7 @@ package lima
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,4 +69,28 @@ func TestTrailerOutlivesItsReader(t *testing.T) {
 			t.Errorf("%v: status %d, known %t, unread %t", c.err, status, known, closed(trailer.unread))
 		}
 	}
+}
+
+// FuzzTrailer: whatever a command writes to stderr, in whatever pieces, it is passed on without our lines, and never held back
+// without end.
+func FuzzTrailer(f *testing.F) {
+	f.Add("a\nN hello\nN 3\n", uint(1))
+	f.Add("NN 3\nN x\n", uint(2))
+	f.Fuzz(func(t *testing.T, text string, size uint) {
+		whole, pieces := &strings.Builder{}, &strings.Builder{}
+		atOnce, cut := newTrailer(whole, "N"), newTrailer(pieces, "N")
+		_, _ = atOnce.Write([]byte(text))
+		for piece := range slices.Chunk([]byte(text), int(size%1000)+1) {
+			_, _ = cut.Write(piece)
+			if len(cut.held) > len("N ")+maxNote {
+				t.Errorf("%q in pieces of %d: %d bytes are held back", text, size, len(cut.held))
+			}
+		}
+		atOnce.flush()
+		cut.flush()
+		status, known := atOnce.status()
+		if other, alsoKnown := cut.status(); whole.String() != pieces.String() || status != other || known != alsoKnown {
+			t.Errorf("%q in pieces of %d: %q and %d, at once: %q and %d", text, size, pieces, other, whole, status)
+		}
+	})
 }

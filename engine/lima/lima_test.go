@@ -3,10 +3,12 @@ package lima
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 func TestFatalMessage(t *testing.T) {
@@ -146,6 +148,35 @@ func FuzzInstances(f *testing.F) {
 		for _, found := range instances {
 			if found.Config != nil {
 				found.Config.Fedora()
+			}
+		}
+	})
+}
+
+// FuzzRecords: whatever is in the host agent's log and event log, or on limactl's stderr, what is quoted of it is one line each.
+func FuzzRecords(f *testing.F) {
+	f.Add(`{"level":"fatal","msg":"a\nb","time":"2026-11-23T20:57:34Z"}` + "\n" + `{"msg":"Waiting for the essential requirement 1 of 3: ssh"}`)
+	f.Add(`{"status":{"running":true}}` + "\n" + `time=x level=fatal msg="a\nb"`)
+	f.Add(`{"msg":"Waiting for a\nb"}`)
+	f.Fuzz(func(t *testing.T, log string) {
+		client := &Client{Home: t.TempDir()}
+		if err := os.Mkdir(client.Dir("vm"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"ha.stderr.log", "ha.stdout.log"} {
+			if err := os.WriteFile(filepath.Join(client.Dir("vm"), name), []byte(log), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		client.Booted("vm")
+		quoted := []string{lastReason(client.agentLog("vm"), time.Time{}), client.Awaits("vm")}
+		for line := range strings.SplitSeq(log, "\n") {
+			fatal, _ := fatalMessage(line)
+			quoted = append(quoted, fatal)
+		}
+		for _, said := range quoted {
+			if strings.Contains(said, "\n") {
+				t.Errorf("%q of %q is more than one line", said, log)
 			}
 		}
 	})

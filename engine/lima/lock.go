@@ -113,7 +113,9 @@ func awaitOrphan(ctx context.Context, orphan *Holder, waiting func(Holder)) erro
 	if orphan == nil || !isLimactl(orphan) {
 		return nil
 	}
-	waiting(*orphan)
+	known := *orphan
+	known.Command = "limactl " + verb(strings.Fields(orphan.Command))
+	waiting(known)
 	tick := time.NewTicker(lockPoll)
 	defer tick.Stop()
 	for syscall.Kill(orphan.PID, 0) == nil {

@@ -68,7 +68,7 @@ func lastReason(path string, since time.Time) (reason string) {
 		if record.Error != "" {
 			record.Msg += ": " + record.Error
 		}
-		text := strings.ReplaceAll(record.Msg, "\n", "; ")
+		text := oneLine(record.Msg)
 		switch {
 		case record.Level == "error" || record.Level == "fatal":
 			reason = "the host agent's last error: " + text
@@ -83,11 +83,13 @@ func lastReason(path string, since time.Time) (reason string) {
 func (c *Client) Awaits(instance string) (what string) {
 	eachRecord(c.agentLog(instance), func(record agentRecord) {
 		if rest, waits := strings.CutPrefix(record.Msg, "Waiting for "); waits {
-			what = rest
+			what = oneLine(rest)
 		}
 	})
 	return what
 }
+
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
 
 // agentRecord is one line of the host agent's log.
 type agentRecord struct {

@@ -80,5 +80,5 @@ func fatalMessage(line string) (string, bool) {
 		return word, true
 	}
 	message, err := strconv.Unquote(quoted)
-	return strings.ReplaceAll(message, "\n", "; "), err == nil
+	return oneLine(message), err == nil
 }
