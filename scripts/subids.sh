@@ -40,10 +40,14 @@ clash() {
 }
 
 find_uid() {
-	local name
-	while IFS=: read -r name _ uid _; do
-		[[ $name == "$DVM_USER" ]] && return
-	done </etc/passwd
+	local lines line
+	mapfile -t lines </etc/passwd # at once: line by line, bash would go back in it after each
+	for line in "${lines[@]}"; do
+		if [[ $line == "$DVM_USER:"* ]]; then
+			IFS=: read -r _ _ uid _ <<<"$line"
+			return
+		fi
+	done
 	uid=none
 }
 

@@ -15,19 +15,23 @@ readonly first_uid=1000 last_uid=60000 # people's accounts; others belong to the
 
 # find_user sets uid, gid, user_home and user_shell, and fails where there is no such account.
 find_user() {
-	local name
-	while IFS=: read -r name _ uid gid _ user_home user_shell; do
-		[[ $name == "$1" ]] && return
-	done </etc/passwd
-	return 1
+	local line
+	find_line "$1" /etc/passwd && IFS=: read -r _ _ uid gid _ user_home user_shell <<<"$line"
 }
 
 # find_group sets group_gid and group_members, and fails where there is no such group.
 find_group() {
-	local name
-	while IFS=: read -r name _ group_gid group_members; do
-		[[ $name == "$1" ]] && return
-	done </etc/group
+	local line
+	find_line "$1" /etc/group && IFS=: read -r _ _ group_gid group_members <<<"$line"
+}
+
+# find_line NAME FILE sets line. The file is read at once: line by line, bash would go back in it after each.
+find_line() {
+	local lines
+	mapfile -t lines <"$2"
+	for line in "${lines[@]}"; do
+		[[ $line != "$1:"* ]] || return 0
+	done
 	return 1
 }
 
