@@ -8,12 +8,28 @@ import (
 const (
 	blockSize = 128 << 10 // bytes: the most that is read at once, and about the longest line that comes in one part
 	maxEscape = 64        // bytes: no escape sequence of so many is cut in two
+	ahead     = 4         // blocks that are read while one is worked on
 )
 
 // readBlocks calls do with whole lines, as many as have come, until the file ends or is closed. A line that is longer than a
 // block comes in parts, as does the last one where it has no end: such a block holds no line break. whole says that the
 // block does not begin in the midst of a line.
 func readBlocks(file io.Reader, do func(block string, whole bool)) {
+	type piece struct {
+		block string
+		whole bool
+	}
+	pieces := make(chan piece, ahead)
+	go func() {
+		defer close(pieces)
+		cutBlocks(file, func(block string, whole bool) { pieces <- piece{block, whole} })
+	}()
+	for next := range pieces {
+		do(next.block, next.whole)
+	}
+}
+
+func cutBlocks(file io.Reader, do func(block string, whole bool)) {
 	buffer := make([]byte, blockSize)
 	held := 0 // bytes of the buffer
 	whole := true
