@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -98,6 +99,9 @@ func TestScripts(t *testing.T) {
 				return noGuest == nil, nil
 			case "fake":
 				return os.Getenv(realLimactl) == "", nil
+			case "hypervisor":
+				support, err := exec.Command("sysctl", "-n", "kern.hv_support").Output()
+				return runtime.GOOS != "darwin" || err == nil && strings.TrimSpace(string(support)) == "1", nil
 			case "root":
 				return os.Geteuid() == 0, nil
 			case "race":
@@ -119,9 +123,17 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// shortTemp is where temporary directories have short names without links in them, which those of a Mac have not.
+func shortTemp() string {
+	if runtime.GOOS == "darwin" {
+		return "/private/tmp"
+	}
+	return os.TempDir()
+}
+
 // setUp gives a case a Lima directory with a path short enough for sockets, and takes it away with all that runs there.
 func setUp(t *testing.T, env *testscript.Env) error {
-	home, err := os.MkdirTemp("", "lima")
+	home, err := os.MkdirTemp(shortTemp(), "lima")
 	if err != nil {
 		return err
 	}

@@ -72,6 +72,8 @@ func roff(text string) string {
 			safe.WriteString(`\(aq`)
 		case r == '.' && i == 0:
 			safe.WriteString(`\&.`)
+		case r == '…': // which an ASCII terminal has not
+			safe.WriteString("...")
 		case r > '~':
 			fmt.Fprintf(&safe, `\[u%04X]`, r)
 		default:

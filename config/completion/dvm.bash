@@ -2,8 +2,9 @@
 # Completion of dvm for bash 3.2 or later. In ~/.bashrc: eval "$(dvm completion bash)"
 
 _dvm() {
-	local line words
+	local line words old=
 	COMPREPLY=()
+	((BASH_VERSINFO[0] > 3)) || old=1 # as macOS's, which has no compopt: quotes and spaces are put in here
 	# COMP_WORDS breaks words at colons, and would tear VM:path. Backslashes are the shell's own.
 	# shellcheck disable=SC2162
 	IFS=$' \t' read -a words <<<"${COMP_LINE:0:COMP_POINT}"
@@ -16,6 +17,11 @@ _dvm() {
 	while IFS= read -r line; do
 		if [[ $line == :paths ]]; then
 			while IFS= read -r line; do
+				if [[ -n $old ]]; then
+					[[ -d $line ]] && line+=/
+					printf -v line %q "$line"
+					[[ $line == */ ]] || line+=' '
+				fi
 				COMPREPLY+=("$line")
 			done < <(compgen -f -- "${words[${#words[@]} - 1]}")
 			compopt -o filenames 2>/dev/null
@@ -24,10 +30,16 @@ _dvm() {
 		line=${line%%$'\t'*}
 		if [[ $line == *: ]]; then
 			compopt -o nospace 2>/dev/null
+		elif [[ -n $old ]]; then
+			line+=' '
 		fi
 		COMPREPLY+=("$line")
 	done < <(command dvm completion next -- "${words[@]:1}" 2>/dev/null)
 	return 0
 }
 
-complete -F _dvm dvm
+if ((BASH_VERSINFO[0] > 3)); then
+	complete -F _dvm dvm
+else
+	complete -o nospace -F _dvm dvm
+fi

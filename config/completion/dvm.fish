@@ -7,7 +7,7 @@ function __dvm_next
     end
     for line in (command dvm completion next -- $words[2..-1] 2>/dev/null)
         if test $line = :paths
-            __fish_complete_path (commandline -ct)
+            complete -C "'' "(commandline -ct) # of no command, so paths; __fish_complete_path takes no quoted ones
         else
             echo $line
         end

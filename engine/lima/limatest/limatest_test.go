@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,11 @@ type answer struct {
 // newLima makes one; its path is short, as the sockets in it want.
 func newLima(t *testing.T) *lima {
 	t.Helper()
-	user, err := os.MkdirTemp("", "lt")
+	temp := os.TempDir()
+	if runtime.GOOS == "darwin" { // a Mac's own is long, and below a link
+		temp = "/private/tmp"
+	}
+	user, err := os.MkdirTemp(temp, "lt")
 	if err != nil {
 		t.Fatal(err)
 	}
