@@ -2,7 +2,8 @@
 # Stands in a guest for the Fedora programs that built-in setup scripts run: enough of each to tell right use from wrong.
 #
 # It is installed under the name of each. What it knows is in /var/lib/stub: packages (installed, one a line), calls
-# (USER: NAME ARGS), up (services that run, one a line), hang (a pattern of NAME ARGS at which it hangs), and hung.
+# (USER: NAME ARGS), up (services that run, one a line), a file named for a service that is in another state, hang (a pattern
+# of NAME ARGS at which it hangs), hung, and refuse (a pattern at which it fails).
 set -Eeuo pipefail
 
 readonly state=/var/lib/stub
@@ -23,6 +24,22 @@ user_only() {
 }
 
 up() { has up "$1" || echo "$1" >>"$state/up"; }
+
+start() {
+	rm -f "$state/$1"
+	up "$1"
+}
+
+unit_state() {
+	if [[ -e $state/$1 ]]; then
+		cat "$state/$1"
+		exit 3
+	elif ! has up "$1"; then
+		echo inactive
+		exit 3
+	fi
+	echo active
+}
 
 dnf5() {
 	[[ "$1 $2 $3" == "-y install --setopt=install_weak_deps=False" ]] || fail "unexpected arguments: $*"
@@ -118,12 +135,18 @@ docker() {
 }
 
 systemctl() {
+	local wanted=/etc/systemd/system/multi-user.target.wants/${*: -1}
 	case $* in
-	"is-active --quiet "*) has up "$3" ;;
+	"is-active "*)
+		unit_state "${*: -1}"
+		return
+		;;
 	"--user enable --now podman.socket") up "$(id -un) podman.socket" ;;
 	"--user restart docker.service") up "$(id -un) docker.service" ;;
-	"start "* | "restart "*) up "$2" ;;
-	"enable --now "*) up "$3" ;;
+	"start "* | "restart "*) start "$2" ;;
+	"enable --now "*) start "$3" ;;
+	"enable "*) ln -sf "../${wanted##*/}" "$wanted" ;;
+	"disable "*) rm -f "$wanted" ;;
 	"daemon-reload" | *"enable "*) ;;
 	*) fail "unexpected arguments: $*" ;;
 	esac
@@ -174,5 +197,8 @@ echo "$(id -un): $call" >>"$state/calls"
 if [[ -s $state/hang && $call == $(<"$state/hang") ]]; then
 	echo "$call" >"$state/hung"
 	sleep 300
+fi
+if [[ -s $state/refuse && $call == $(<"$state/refuse") ]]; then
+	fail "refused"
 fi
 "$name" "$@"
