@@ -159,14 +159,33 @@ systemctl() {
 
 loginctl() { install -D -m 0644 /dev/null "/var/lib/systemd/linger/$2"; }
 
+# What tailscaled says of itself is in the file backend. A key that begins with tskey-unapproved is of a tailnet whose admin
+# has to approve each machine.
 tailscale() {
-	case $1 in
-	status) has up tailnet ;;
-	up)
-		has up tailscaled.service || fail "tailscaled does not run"
-		[[ $* == *--auth-key=file:/dev/stdin* && $(</dev/stdin) == tskey-* ]] || fail "not a key"
-		up tailnet
+	local backend=NeedsLogin
+	[[ $(unit_state tailscaled.service) == active ]] || fail "failed to connect to local tailscaled"
+	[[ ! -s $state/backend ]] || backend=$(<"$state/backend")
+	case $* in
+	"status --json "*) printf '{\n  "Version": "1.99.0",\n  "BackendState": "%s",\n  "HaveNodeKey": true\n}' "$backend" ;;
+	"status "*)
+		[[ $backend == Running || $backend == Starting ]] || fail "unexpected state: $backend"
 		;;
+	"up --auth-key=file:/dev/stdin --hostname=dvm-"*" --timeout="*)
+		local key
+		key=$(</dev/stdin)
+		[[ $key == tskey-* ]] || fail "not a key"
+		if [[ $key == tskey-unapproved* ]]; then
+			echo NeedsMachineAuth >"$state/backend"
+			fail "timeout waiting for Tailscale service to enter a Running state"
+		fi
+		echo Running >"$state/backend"
+		;;
+	"up")
+		# Any flag would have to name all settings again that are not the default.
+		[[ $backend != NeedsLogin ]] || fail "no login"
+		echo Running >"$state/backend"
+		;;
+	*) fail "unexpected arguments: $*" ;;
 	esac
 }
 
