@@ -3,6 +3,7 @@
 #
 # Variables: none
 # Secrets: none
+# Tells: the public half
 #
 # The key is ~/.ssh/id_ed25519; one that is there already is kept. Give its public half to GitHub and the like.
 #

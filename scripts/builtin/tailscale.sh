@@ -3,6 +3,7 @@
 #
 # Variables: none
 # Secrets: TS_AUTHKEY
+# Tells: whether it is in the tailnet
 #
 # The key is needed to join, and not after that. It comes from DVM_PASS, and reaches tailscale by a pipe, where ps can't see it.
 #
