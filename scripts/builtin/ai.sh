@@ -45,6 +45,13 @@ apply() {
 	sudo -n rm -f -- "$memory"
 	# shellcheck disable=SC2016 # for the inner shell
 	sudo -n -H -u "$DVM_USER" bash -c '
-		cd && exec npm install --global --prefix "$0" --no-audit --no-fund "$@"' "$prefix" "${tools[@]}"
+		set -Eeuo pipefail
+		cd
+		for tool; do
+			name=${tool%@*}
+			# Where an npm that was cut off put the one before, in the way of the next.
+			rm -rf -- "$0/lib/node_modules/${name%/*}/.${name#*/}"-*
+		done
+		exec npm install --global --prefix "$0" --no-audit --no-fund "$@"' "$prefix" "${tools[@]}"
 	sudo -n install -D -m 0644 /dev/stdin "$memory" <<<"$wanted"
 }

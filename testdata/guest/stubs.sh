@@ -142,7 +142,14 @@ systemctl() {
 		return
 		;;
 	"--user enable --now podman.socket") up "$(id -un) podman.socket" ;;
-	"--user restart docker.service") up "$(id -un) docker.service" ;;
+	"--user restart docker.service")
+		[[ -s ~/.config/systemd/user/docker.service ]] || fail "Unit docker.service has a bad unit file setting."
+		up "$(id -un) docker.service"
+		;;
+	"start dev-zram0.swap")
+		grep -q '^\[zram0\]' /etc/systemd/zram-generator.conf || fail "Unit dev-zram0.swap not found."
+		start "$2"
+		;;
 	"start "* | "restart "*) start "$2" ;;
 	"enable --now "*) start "$3" ;;
 	"enable "*) ln -sf "../${wanted##*/}" "$wanted" ;;
@@ -199,13 +206,26 @@ systemd-creds() {
 npm() {
 	((EUID != 0)) || fail "run as root"
 	[[ $1 == install && $4 == /home/*/.local && $7 == *@*@[0-9]* && $8 == *@*@[0-9]* ]] || fail "unexpected arguments: $*"
+	local left
+	for left in "$4"/lib/node_modules/@*/.*-*; do
+		[[ ! -e $left ]] || fail "ENOTEMPTY: directory not empty, rename '${left/.codex-*/codex}' -> '$left'"
+	done
 	install -D /bin/true "$4/bin/claude"
 	install -D /bin/true "$4/bin/codex"
 }
 
 swapon() { ! has up dev-zram0.swap || echo /dev/zram0; }
 modprobe() { :; }
-dockerd-rootless-setuptool.sh() { user_only; }
+
+dockerd-rootless-setuptool.sh() {
+	local unit=~/.config/systemd/user/docker.service
+	user_only
+	if [[ -e $unit ]]; then
+		echo "File already exists, skipping: $unit"
+	else
+		install -D -m 0644 /dev/stdin "$unit" <<<"[Service]"
+	fi
+}
 
 # Of these only the hanging is made up.
 git() { exec /usr/bin/git "$@"; }
