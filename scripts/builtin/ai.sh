@@ -8,7 +8,7 @@
 # all can read it, since a check may not be able to look into ~/.local.
 set -Eeuo pipefail
 
-readonly packages=(nodejs npm)
+readonly packages=(nodejs /usr/bin/node /usr/bin/npm) # as in node.sh
 readonly wanted="@anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0"
 readonly prefix=/home/$DVM_USER/.local
 readonly memory=/var/lib/dvm/ai/$DVM_USER

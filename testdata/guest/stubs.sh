@@ -205,6 +205,7 @@ systemd-creds() {
 
 npm() {
 	((EUID != 0)) || fail "run as root"
+	has packages /usr/bin/npm || fail "command not found: no package has the name without a version" 127
 	[[ $1 == install && $4 == /home/*/.local && $7 == *@*@[0-9]* && $8 == *@*@[0-9]* ]] || fail "unexpected arguments: $*"
 	local left
 	for left in "$4"/lib/node_modules/@*/.*-*; do
