@@ -246,10 +246,10 @@ const placeStubs = `set -e
 		modprobe git ssh-keygen usermod; do
 		ln -sf dnf5 $name
 	done
-	mkdir -p /etc/yum.repos.d
+	mkdir -p /etc/yum.repos.d /etc/systemd/system/multi-user.target.wants
 	mkdir -m 0777 /var/lib/stub
 	cd /var/lib/stub
-	touch packages calls up hang hung
+	touch packages calls up hang hung refuse
 	chmod 0666 *`
 
 // stubs gives a VM's guest what stands in for Fedora's programs.

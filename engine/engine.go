@@ -43,7 +43,7 @@ type Event struct {
 	State  State
 	Why    string        // the reason of a no-op, what is to change, or what is waited for
 	From   string        // of a planned change: what there is
-	To     string        // of a planned change: what is wanted
+	To     string        // of a planned change: what is wanted; of a change: what there is now, where that is to be told
 	Hint   string        // of a warning or a failure: a command to type
 	Took   time.Duration // of a final state
 	Err    error         // of a failed step

@@ -77,7 +77,7 @@ func (p *Progress) show() {
 
 // follow prints what is to stay of an event, and gives what runs after it.
 func (p *Progress) follow(now running, event engine.Event) running {
-	event.Why = Clean(event.Why)
+	event.Why, event.To = Clean(event.Why), Clean(event.To)
 	switch event.State {
 	case engine.Started:
 		return running{step: event.Step, begin: p.term.Now()}
@@ -170,6 +170,9 @@ func (p *Progress) line(event engine.Event) string {
 	text := fmt.Sprintf("%s %s %s %s (%s)", p.term.mark(mark), p.vm, event.Step, event.State, Seconds(event.Took))
 	if why != "" {
 		text += ": " + why
+	}
+	if event.To != "" {
+		text += " -> " + event.To
 	}
 	return text
 }

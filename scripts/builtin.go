@@ -17,13 +17,16 @@ var builtIn embed.FS
 //	#
 //	# Variables: DVM_A, DVM_B
 //	# Secrets: TOKEN
+//	# Tells: what it made
 //
-// with none where there are none.
+// with none where there are none. One that has made something for its user to read says so by the last line, and what its
+// check says of it is told at once, not by the next sync alone.
 type BuiltIn struct {
 	Name      string   `json:"name"`
 	Meaning   string   `json:"meaning"`
 	Variables []string `json:"variables"` // of dvm that it reads, beside those which every step has
 	Secrets   []string `json:"secrets"`   // variables that it takes by DVM_PASS alone
+	Tells     bool     `json:"-"`
 	Text      string   `json:"-"`
 }
 
@@ -67,6 +70,8 @@ func readHeader(name, text string) BuiltIn {
 			script.Variables = readNames(names)
 		} else if names, found := strings.CutPrefix(comment, "Secrets: "); found {
 			script.Secrets = readNames(names)
+		} else if strings.HasPrefix(comment, "Tells: ") {
+			script.Tells = true
 		} else if script.Meaning == "" && !strings.HasPrefix(comment, "!") {
 			script.Meaning = strings.TrimSuffix(comment, ".")
 		}

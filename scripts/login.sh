@@ -2,6 +2,8 @@
 # Becomes the login shell of the user that runs it, in a directory, or in the home where there is none.
 #
 # Arguments: DIRECTORY. TERM is what the host's terminal calls itself. terminal.sh comes before it.
+#
+# PATH begins as it does for a command: Fedora sees to that for bash alone.
 set -uo pipefail
 
 SHELL=/bin/bash
@@ -16,5 +18,6 @@ settle_terminal
 if [[ -d /run/user/$EUID ]]; then
 	export XDG_RUNTIME_DIR=/run/user/$EUID
 fi
+PATH=~/.local/bin:~/bin:$PATH
 cd -- "$1" 2>/dev/null || cd || exit
 exec -l "$SHELL"

@@ -12,6 +12,7 @@
 #   step_root[i]       1: apply runs as root, else as Lima's account
 #   step_force[i]      1: apply runs also where the check finds nothing to do
 #   step_builds[i]     1: its check may answer otherwise once an earlier step has been applied
+#   step_tells[i]      1: what its check says after an apply is told, on a second line of the text
 #   step_values[i]     shell assignments for this step alone
 #   step_script[i]     the text of a script that defines check and apply
 #   step_turn[i]       the text of a script that defines busy, or nothing
@@ -199,6 +200,9 @@ apply_and_check() {
 	if ((status != 0)); then
 		emit failed "$i" 0 "applied, and yet: $why"
 		return 1
+	fi
+	if [[ ${step_tells[i]} == 1 ]]; then
+		before=${before%%[$'\n\t']*}$'\n'$why
 	fi
 	emit changed "$i" 0 "$before"
 }

@@ -37,6 +37,7 @@ type guestStep struct {
 	file   bool   // the setup script is a file of the host, for its owner to mend
 	force  bool   // apply runs also where the check finds nothing to do
 	builds bool   // its check may answer otherwise once an earlier step has been applied
+	tells  bool   // what it made is for its user to read
 	fresh  bool   // it has something to do in every new VM
 	wants  string // the state that it makes, in words
 	mend   string // what helps where apply fails: a command, and dvm again
@@ -117,6 +118,7 @@ func (g *guest) program(mode string) string {
 		assign("step_root"+index, zeroOrOne(step.root))
 		assign("step_force"+index, zeroOrOne(step.force))
 		assign("step_builds"+index, zeroOrOne(step.builds))
+		assign("step_tells"+index, zeroOrOne(step.tells))
 		assign("step_turn"+index, step.turn)
 		assign("step_values"+index, assignments(step.values))
 		assign("step_script"+index, step.script)
@@ -206,6 +208,9 @@ func (e *markerEvents) report(m lima.Marker) error {
 		event.State = engine.OK
 	case "changed":
 		event.State = engine.Changed
+		if step.tells {
+			event.Why, event.To, _ = strings.Cut(m.Text, "\t")
+		}
 	case "change":
 		event.State, event.Why, event.From, event.To = engine.Change, "", m.Text, step.wants
 	case "unknown":

@@ -8,7 +8,7 @@
 # all can read it, since a check may not be able to look into ~/.local.
 set -Eeuo pipefail
 
-readonly packages=(nodejs npm)
+readonly packages=(nodejs /usr/bin/node /usr/bin/npm) # as in node.sh
 readonly wanted="@anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0"
 readonly prefix=/home/$DVM_USER/.local
 readonly memory=/var/lib/dvm/ai/$DVM_USER
@@ -45,6 +45,13 @@ apply() {
 	sudo -n rm -f -- "$memory"
 	# shellcheck disable=SC2016 # for the inner shell
 	sudo -n -H -u "$DVM_USER" bash -c '
-		cd && exec npm install --global --prefix "$0" --no-audit --no-fund "$@"' "$prefix" "${tools[@]}"
+		set -Eeuo pipefail
+		cd
+		for tool; do
+			name=${tool%@*}
+			# Where an npm that was cut off put the one before, in the way of the next.
+			rm -rf -- "$0/lib/node_modules/${name%/*}/.${name#*/}"-*
+		done
+		exec npm install --global --prefix "$0" --no-audit --no-fund "$@"' "$prefix" "${tools[@]}"
 	sudo -n install -D -m 0644 /dev/stdin "$memory" <<<"$wanted"
 }

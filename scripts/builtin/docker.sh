@@ -54,6 +54,8 @@ REPO
 	sudo -n -H -u "$DVM_USER" XDG_RUNTIME_DIR="/run/user/$uid" bash -c '
 		set -Eeuo pipefail
 		cd
+		unit=~/.config/systemd/user/docker.service
+		[[ -s $unit ]] || rm -f "$unit" # or the tool would keep an empty one
 		dockerd-rootless-setuptool.sh install
 		systemctl --user enable docker.service
 		systemctl --user restart docker.service # with the subordinate ids of today

@@ -56,6 +56,8 @@ apply() {
 			echo "$1 is in the way: it is a clone of ${origin:-nothing}, not of $2" >&2
 			exit 1
 		fi
+		# A git that ended with the VM left its locks, and no other takes them away.
+		find .git -name "*.lock" ! -newer /run/lima-boot-done -delete
 		git pull --ff-only
 		[[ $3 == 1 ]] || exit 0
 		for script in install.sh install bootstrap.sh bootstrap script/bootstrap setup.sh setup script/setup; do

@@ -9,6 +9,7 @@
 set -Eeuo pipefail
 
 readonly packages=(git)
+readonly lock=/etc/gitconfig.lock
 
 check() {
 	local problems=()
@@ -29,6 +30,10 @@ is_set() { [[ -z $2 || $(git config --system --get "$1" 2>/dev/null) == "$2" ]];
 
 apply() {
 	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
+	# A git that ended with the VM left it, and no other takes it away.
+	if [[ -e $lock && $lock -ot /run/lima-boot-done ]]; then
+		sudo -n rm -f -- "$lock"
+	fi
 	if [[ -n $DVM_GIT_NAME ]]; then
 		sudo -n git config --system user.name "$DVM_GIT_NAME"
 	fi

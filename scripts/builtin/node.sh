@@ -3,9 +3,11 @@
 #
 # Variables: none
 # Secrets: none
+#
+# From Fedora 44 on, the names without a version are in packages of their own: they are asked for as files.
 set -Eeuo pipefail
 
-readonly packages=(nodejs npm)
+readonly packages=(nodejs /usr/bin/node /usr/bin/npm)
 
 check() {
 	if ! installed; then

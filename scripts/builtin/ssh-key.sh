@@ -3,11 +3,12 @@
 #
 # Variables: none
 # Secrets: none
+# Tells: the public half
 #
 # The key is ~/.ssh/id_ed25519; one that is there already is kept. Give its public half to GitHub and the like.
 #
-# Only its owner can look into ~/.ssh, so the public half is also kept where all can read it. As long as nothing was
-# added to ~/.ssh or taken away since, that is what a check reads. After that, apply looks.
+# Only its owner can look into ~/.ssh, so the public half is also kept where all can read it, with the time of ~/.ssh. As long
+# as nothing was added there or taken away since, that is what a check reads. After that, apply looks.
 set -Eeuo pipefail
 
 readonly home=/home/$DVM_USER
@@ -17,7 +18,7 @@ check() {
 	if [[ ! -d $home/.ssh || ! -s $public ]]; then
 		echo "no key"
 		exit 1
-	elif [[ $home/.ssh -nt $public ]]; then
+	elif [[ $home/.ssh -nt $public || $home/.ssh -ot $public ]]; then
 		echo "$home/.ssh has changed since"
 		exit 1
 	fi
@@ -25,6 +26,7 @@ check() {
 }
 
 apply() {
+	local time
 	command -v ssh-keygen >/dev/null || sudo -n dnf5 -y install --setopt=install_weak_deps=False openssh-clients
 	# Its private half never leaves the guest, and a key that nobody is there to unlock has no passphrase.
 	# shellcheck disable=SC2016 # for the inner shell
@@ -39,6 +41,8 @@ apply() {
 		elif [[ ! -s $key.pub ]]; then
 			ssh-keygen -y -f "$key" >"$key.pub"
 		fi' ssh-key "$home" "$DVM_USER@$DVM_LIMA_NAME"
+	time=$(stat -c %y -- "$home/.ssh") # before the key is read
 	sudo -n -u "$DVM_USER" cat -- "$home/.ssh/id_ed25519.pub" | sudo -n install -D -m 0644 /dev/stdin "$public"
+	sudo -n touch --date="$time" -- "$public"
 	cat -- "$public"
 }

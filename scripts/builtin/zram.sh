@@ -21,7 +21,7 @@ installed() { rpm -q --whatprovides "${packages[@]}" >/dev/null 2>&1; }
 
 apply() {
 	installed || sudo -n dnf5 -y install --setopt=install_weak_deps=False "${packages[@]}"
-	if [[ ! -e $config ]]; then
+	if [[ ! -s $config ]]; then
 		sudo -n install -m 0644 /dev/stdin "$config" <<'CONFIG'
 [zram0]
 zram-size = ram / 2

@@ -2,7 +2,8 @@
 # Stands in a guest for the Fedora programs that built-in setup scripts run: enough of each to tell right use from wrong.
 #
 # It is installed under the name of each. What it knows is in /var/lib/stub: packages (installed, one a line), calls
-# (USER: NAME ARGS), up (services that run, one a line), hang (a pattern of NAME ARGS at which it hangs), and hung.
+# (USER: NAME ARGS), up (services that run, one a line), a file named for a service that is in another state, hang (a pattern
+# of NAME ARGS at which it hangs), hung, and refuse (a pattern at which it fails).
 set -Eeuo pipefail
 
 readonly state=/var/lib/stub
@@ -23,6 +24,22 @@ user_only() {
 }
 
 up() { has up "$1" || echo "$1" >>"$state/up"; }
+
+start() {
+	rm -f "$state/$1"
+	up "$1"
+}
+
+unit_state() {
+	if [[ -e $state/$1 ]]; then
+		cat "$state/$1"
+		exit 3
+	elif ! has up "$1"; then
+		echo inactive
+		exit 3
+	fi
+	echo active
+}
 
 dnf5() {
 	[[ "$1 $2 $3" == "-y install --setopt=install_weak_deps=False" ]] || fail "unexpected arguments: $*"
@@ -118,12 +135,25 @@ docker() {
 }
 
 systemctl() {
+	local wanted=/etc/systemd/system/multi-user.target.wants/${*: -1}
 	case $* in
-	"is-active --quiet "*) has up "$3" ;;
+	"is-active "*)
+		unit_state "${*: -1}"
+		return
+		;;
 	"--user enable --now podman.socket") up "$(id -un) podman.socket" ;;
-	"--user restart docker.service") up "$(id -un) docker.service" ;;
-	"start "* | "restart "*) up "$2" ;;
-	"enable --now "*) up "$3" ;;
+	"--user restart docker.service")
+		[[ -s ~/.config/systemd/user/docker.service ]] || fail "Unit docker.service has a bad unit file setting."
+		up "$(id -un) docker.service"
+		;;
+	"start dev-zram0.swap")
+		grep -q '^\[zram0\]' /etc/systemd/zram-generator.conf || fail "Unit dev-zram0.swap not found."
+		start "$2"
+		;;
+	"start "* | "restart "*) start "$2" ;;
+	"enable --now "*) start "$3" ;;
+	"enable "*) ln -sf "../${wanted##*/}" "$wanted" ;;
+	"disable "*) rm -f "$wanted" ;;
 	"daemon-reload" | *"enable "*) ;;
 	*) fail "unexpected arguments: $*" ;;
 	esac
@@ -136,14 +166,33 @@ systemctl() {
 
 loginctl() { install -D -m 0644 /dev/null "/var/lib/systemd/linger/$2"; }
 
+# What tailscaled says of itself is in the file backend. A key that begins with tskey-unapproved is of a tailnet whose admin
+# has to approve each machine.
 tailscale() {
-	case $1 in
-	status) has up tailnet ;;
-	up)
-		has up tailscaled.service || fail "tailscaled does not run"
-		[[ $* == *--auth-key=file:/dev/stdin* && $(</dev/stdin) == tskey-* ]] || fail "not a key"
-		up tailnet
+	local backend=NeedsLogin
+	[[ $(unit_state tailscaled.service) == active ]] || fail "failed to connect to local tailscaled"
+	[[ ! -s $state/backend ]] || backend=$(<"$state/backend")
+	case $* in
+	"status --json "*) printf '{\n  "Version": "1.99.0",\n  "BackendState": "%s",\n  "HaveNodeKey": true\n}' "$backend" ;;
+	"status "*)
+		[[ $backend == Running || $backend == Starting ]] || fail "unexpected state: $backend"
 		;;
+	"up --auth-key=file:/dev/stdin --hostname=dvm-"*" --timeout="*)
+		local key
+		key=$(</dev/stdin)
+		[[ $key == tskey-* ]] || fail "not a key"
+		if [[ $key == tskey-unapproved* ]]; then
+			echo NeedsMachineAuth >"$state/backend"
+			fail "timeout waiting for Tailscale service to enter a Running state"
+		fi
+		echo Running >"$state/backend"
+		;;
+	"up")
+		# Any flag would have to name all settings again that are not the default.
+		[[ $backend != NeedsLogin ]] || fail "no login"
+		echo Running >"$state/backend"
+		;;
+	*) fail "unexpected arguments: $*" ;;
 	esac
 }
 
@@ -156,14 +205,28 @@ systemd-creds() {
 
 npm() {
 	((EUID != 0)) || fail "run as root"
+	has packages /usr/bin/npm || fail "command not found: no package has the name without a version" 127
 	[[ $1 == install && $4 == /home/*/.local && $7 == *@*@[0-9]* && $8 == *@*@[0-9]* ]] || fail "unexpected arguments: $*"
+	local left
+	for left in "$4"/lib/node_modules/@*/.*-*; do
+		[[ ! -e $left ]] || fail "ENOTEMPTY: directory not empty, rename '${left/.codex-*/codex}' -> '$left'"
+	done
 	install -D /bin/true "$4/bin/claude"
 	install -D /bin/true "$4/bin/codex"
 }
 
 swapon() { ! has up dev-zram0.swap || echo /dev/zram0; }
 modprobe() { :; }
-dockerd-rootless-setuptool.sh() { user_only; }
+
+dockerd-rootless-setuptool.sh() {
+	local unit=~/.config/systemd/user/docker.service
+	user_only
+	if [[ -e $unit ]]; then
+		echo "File already exists, skipping: $unit"
+	else
+		install -D -m 0644 /dev/stdin "$unit" <<<"[Service]"
+	fi
+}
 
 # Of these only the hanging is made up.
 git() { exec /usr/bin/git "$@"; }
@@ -174,5 +237,8 @@ echo "$(id -un): $call" >>"$state/calls"
 if [[ -s $state/hang && $call == $(<"$state/hang") ]]; then
 	echo "$call" >"$state/hung"
 	sleep 300
+fi
+if [[ -s $state/refuse && $call == $(<"$state/refuse") ]]; then
+	fail "refused"
 fi
 "$name" "$@"
