@@ -22,6 +22,7 @@ import (
 // wantGuest skips a test where this host can't run guests.
 func wantGuest(t *testing.T) {
 	t.Helper()
+	heedSignals()
 	if err := limatest.Supported(); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("CI must run the cases with a guest: %v", err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -77,9 +78,20 @@ func limactl() {
 	os.Exit(1)
 }
 
+// heedSignals has what tests run end by a signal as usual, also under nohup or in a shell's background, which would have it
+// ignored.
+func heedSignals() {
+	for _, ignored := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		if signal.Ignored(ignored) {
+			signal.Notify(make(chan os.Signal, 1), ignored) // children get the default for what is caught
+		}
+	}
+}
+
 // TestScripts runs each case of testdata/script with the built dvm against the stand-in for limactl. Cases that need a
 // guest begin with [!guest] skip; where CI is set a missing guest fails instead.
 func TestScripts(t *testing.T) {
+	heedSignals()
 	var noGuest error
 	if os.Getenv(realLimactl) == "" {
 		noGuest = limatest.Supported()
