@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -19,7 +18,7 @@ type Stage struct {
 	to     Destination
 	root   *os.Root // the directory that holds both
 	name   string
-	closed []dirMode // directories that not even their owner may change, which hold for them when they are in place
+	closed closedDirs
 }
 
 // NewStage makes one; Remove must be called.
@@ -36,7 +35,9 @@ func NewStage(to Destination) (*Stage, error) {
 }
 
 // Remove leaves nothing behind but what Place has put in place.
-func (s *Stage) Remove() error { return errors.Join(s.root.RemoveAll(s.name), s.root.Close()) }
+func (s *Stage) Remove() error {
+	return errors.Join(s.closed.close(), s.root.RemoveAll(s.name), s.root.Close())
+}
 
 // Unpack reads the archive to its end. count is told the size of each piece of a file, and size that of the file where the
 // archive holds no directory. An archive that is Refused has written nothing outside the stage.
@@ -45,14 +46,8 @@ func (s *Stage) Unpack(ctx context.Context, r io.Reader, count func(n int), size
 	if err != nil {
 		return err
 	}
-	u := unpacker{root: root, count: count, size: size}
-	err = errors.Join(u.unpack(ctx, r), root.Close())
-	for _, dir := range u.dirs {
-		if dir.mode&0o700 != 0o700 {
-			s.closed = append(s.closed, dir)
-		}
-	}
-	return err
+	u := unpacker{root: root, count: count, size: size, closed: func(dir dirMode) error { return s.closed.add(root, dir) }}
+	return errors.Join(u.unpack(ctx, r), root.Close())
 }
 
 // Place moves what was unpacked to its destination: in one step where there is nothing yet or a file to replace, and into
@@ -126,14 +121,11 @@ func (s *Stage) shown(name string) string {
 
 // closeDirs takes what is still in the stage for a directory that was there before, which keeps its mode.
 func (s *Stage) closeDirs(to string) error {
-	for _, dir := range slices.Backward(s.closed) {
+	return s.closed.each(func(dir dirMode) error {
 		if _, err := s.root.Lstat(path.Join(s.name, dir.path)); err == nil {
-			continue
+			return nil
 		}
 		target := path.Join(to, strings.TrimPrefix(dir.path, treeName))
-		if err := s.root.Chmod(target, dir.mode); err != nil {
-			return about(target, err)
-		}
-	}
-	return nil
+		return about(target, s.root.Chmod(target, dir.mode))
+	})
 }
