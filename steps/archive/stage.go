@@ -12,6 +12,8 @@ import (
 	"strings"
 )
 
+const batch = 64 // names of a directory that are held at once
+
 // Stage is a hidden directory beside a destination. An archive is unpacked there, and moved from there once all of it has
 // arrived.
 type Stage struct {
@@ -65,50 +67,95 @@ func (s *Stage) Place() error {
 		}
 		from = outer
 	}
-	if err := s.move(from, to, func(string, string) error { return nil }); err != nil {
+	if err := s.check(from, to); err != nil {
 		return err
 	}
-	if err := s.move(from, to, s.root.Rename); err != nil {
+	if err := s.move(from, to); err != nil {
 		return err
 	}
 	return s.closeDirs(path.Join(to, s.to.inside))
 }
 
-// move calls rename for each file and each new directory, and takes directories that are on both sides as they are.
-func (s *Stage) move(from, to string, rename func(from, to string) error) error {
-	moved, err := s.root.Lstat(from)
+// check tells whether nothing is in the way.
+func (s *Stage) check(from, to string) error {
+	merged, err := s.merged(from, to)
+	if err != nil || !merged {
+		return err
+	}
+	return s.each(from, func(name string) error { return s.check(path.Join(from, name), path.Join(to, name)) })
+}
+
+// move moves files and new directories, and takes directories that are on both sides as they are.
+func (s *Stage) move(from, to string) error {
+	merged, err := s.merged(from, to)
 	if err != nil {
 		return err
+	}
+	if !merged {
+		return about(to, s.root.Rename(from, to))
+	}
+	// Not every file system gives each name once while names are taken away. Once none is, it does.
+	for moved := true; moved; {
+		moved = false
+		err := s.each(from, func(name string) error {
+			from, to := path.Join(from, name), path.Join(to, name)
+			merged, err := s.merged(from, to)
+			if err != nil || merged {
+				return err
+			}
+			moved = true
+			return about(to, s.root.Rename(from, to))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.each(from, func(name string) error { return s.move(path.Join(from, name), path.Join(to, name)) })
+}
+
+// merged tells whether there is a directory on both sides, and refuses what can't replace what is there.
+func (s *Stage) merged(from, to string) (bool, error) {
+	moved, err := s.root.Lstat(from)
+	if err != nil {
+		return false, about(to, err)
 	}
 	there, err := s.root.Lstat(to)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return about(to, rename(from, to))
+		return false, nil
 	case err != nil:
-		return about(to, err)
+		return false, about(to, err)
 	case moved.IsDir() && !there.IsDir():
-		return fmt.Errorf("%q is there already, and is no directory", s.shown(to))
+		return false, fmt.Errorf("%q is there already, and is no directory", s.shown(to))
 	case !moved.IsDir() && there.IsDir():
-		return fmt.Errorf("%q is there already, and is a directory", s.shown(to))
+		return false, fmt.Errorf("%q is there already, and is a directory", s.shown(to))
 	case !moved.IsDir() && !there.Mode().IsRegular() && there.Mode().Type() != fs.ModeSymlink:
-		return fmt.Errorf("%q is there already, and is no file", s.shown(to))
-	case !moved.IsDir():
-		return about(to, rename(from, to))
+		return false, fmt.Errorf("%q is there already, and is no file", s.shown(to))
 	}
-	dir, err := s.root.Open(from)
+	return moved.IsDir(), nil
+}
+
+// each calls do with the names in a directory, of which it never holds many.
+func (s *Stage) each(dir string, do func(name string) error) error {
+	file, err := s.root.Open(dir)
 	if err != nil {
 		return err
 	}
-	entries, err := dir.ReadDir(-1)
-	if err := errors.Join(err, dir.Close()); err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if err := s.move(path.Join(from, entry.Name()), path.Join(to, entry.Name()), rename); err != nil {
+	defer file.Close()
+	for {
+		names, err := file.Readdirnames(batch)
+		for _, name := range names {
+			if err := do(name); err != nil {
+				return err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
 			return err
 		}
 	}
-	return nil
 }
 
 // shown is a name in the destination's directory as the user would type it.
