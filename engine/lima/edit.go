@@ -2,6 +2,7 @@ package lima
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -28,10 +29,9 @@ func (c *Client) Amend(ctx context.Context, lock *Lock, instance string, forward
 	if err != nil {
 		return err
 	}
-	if err := c.runUnder(ctx, lock, c.amendArgs(instance, forwards)); err != nil {
-		return err
-	}
-	return os.Chtimes(path, time.Time{}, before.ModTime())
+	// A limactl that fails, or is ended, may have written all the same.
+	err = c.runUnder(ctx, lock, c.amendArgs(instance, forwards))
+	return errors.Join(err, os.Chtimes(path, time.Time{}, before.ModTime()))
 }
 
 // EditedSinceStart tells whether the configuration of a running instance was written after its start, so that it may not be

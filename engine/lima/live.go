@@ -3,6 +3,7 @@ package lima
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,9 +23,11 @@ func (c *Client) CanForward(instance string) bool {
 }
 
 // Forward opens a port of the host through the connection that Lima has with a running instance, for as long as that lasts.
+// One that is open stays so.
 func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error {
 	// Noted first: what is noted and is not there is opened again.
-	if err := c.noteLive(instance, append(c.Live(instance), pair)); err != nil {
+	before := c.Live(instance)
+	if err := c.noteLive(instance, append(slices.Clip(before), pair)); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, forwardWithin, fmt.Errorf("no answer within %s", forwardWithin))
@@ -38,6 +41,8 @@ func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error 
 	said, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
+	} else if err != nil {
+		err = errors.Join(err, c.noteLive(instance, before))
 	}
 	if err != nil {
 		return fmt.Errorf("forward %s by ssh: %w: %s", pair, err, strings.ReplaceAll(strings.TrimSpace(string(said)), "\n", "; "))
