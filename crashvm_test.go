@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,7 +26,11 @@ import (
 func wantGuest(t *testing.T) {
 	t.Helper()
 	heedSignals()
-	if err := limatest.Supported(); err != nil {
+	err := limatest.Supported()
+	if err == nil {
+		_, err = exec.LookPath("ssh")
+	}
+	if err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("CI must run the cases with a guest: %v", err)
 		}
@@ -33,12 +40,13 @@ func wantGuest(t *testing.T) {
 
 // crashVM is the VM of one case, with a Lima directory of its own.
 type crashVM struct {
-	t       *testing.T
-	scripts string // the directory with the setup scripts
-	home    string // LIMA_HOME
-	dir     string
-	env     []string
-	gate    *os.File
+	t                   *testing.T
+	scripts             string // the directory with the setup scripts
+	home                string // LIMA_HOME
+	dir                 string
+	env                 []string
+	gate                *os.File
+	hostPort, guestPort string // that no other VM has
 }
 
 func newCrashVM(t *testing.T, scripts string) *crashVM {
@@ -56,6 +64,7 @@ func newCrashVM(t *testing.T, scripts string) *crashVM {
 			t.Error(err)
 		}
 	})
+	vm.hostPort, vm.guestPort = freePair(t)
 	gate := filepath.Join(vm.dir, "gate")
 	if err := unix.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
@@ -92,13 +101,39 @@ func (vm *crashVM) prepare(s situation, synced *crashVM) {
 	if s.before == running {
 		vm.limactl("start", "dvm-app")
 	}
-	vm.env = append(slices.Clip(vm.env), s.env...)
+	vm.env = slices.Clip(vm.env)
+	for _, pair := range s.env {
+		vm.env = append(vm.env, strings.NewReplacer("HOST", vm.hostPort, "GUEST", vm.guestPort).Replace(pair))
+	}
 }
+
+// freePair gives two ports that no other test of this program has, and that are not given to who asks for any.
+func freePair(t *testing.T) (host, guest string) {
+	for {
+		port := nextPort.Add(2)
+		if port > 30000 {
+			t.Fatal("no ports are left")
+		}
+		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(int(port)))
+		if err == nil {
+			listener.Close()
+			return strconv.Itoa(int(port)), strconv.Itoa(int(port) + 1)
+		}
+	}
+}
+
+// nextPort begins elsewhere in each run of this program, as another may run at the same time.
+var nextPort = func() (port atomic.Int32) {
+	port.Store(10000 + int32(os.Getpid())%8000*2)
+	return
+}()
 
 // finish is the sync that is left alone.
 func (vm *crashVM) finish() {
 	if said := vm.sync(); !strings.Contains(said, "\napp ready: ") {
 		vm.t.Errorf("the next sync did not say that the VM is ready:\n%s", said)
+	} else if strings.Contains(said, "dvm: warning: ") {
+		vm.t.Errorf("the next sync is not content:\n%s", said)
 	}
 }
 
@@ -223,17 +258,28 @@ func (vm *crashVM) guest(script string, args ...string) string {
 	return vm.limactl(append([]string{"shell", "--workdir", "/", "dvm-app", "sudo", "-n", "bash", "-c", string(text), script}, args...)...)
 }
 
-// outcome is what syncs made of a guest, and what they left in it.
+// outcome is what syncs made of an instance and its guest, and what they left in it.
 type outcome struct {
-	state string
-	left  string
-	begun map[string]int // how often each setup script began
-	ended map[string]int // and came to its end
+	config string // lima.yaml
+	state  string
+	left   string
+	begun  map[string]int // how often each setup script began
+	ended  map[string]int // and came to its end
 }
 
+var hash = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
+
 func (vm *crashVM) outcome() outcome {
+	config, err := os.ReadFile(vm.instance("lima.yaml"))
+	if err != nil {
+		vm.t.Fatal(err)
+	}
+	numbers := strings.NewReplacer(`"`+vm.hostPort+`"`, "HOST", `"`+vm.guestPort+`"`, "GUEST")
 	words := strings.Split(vm.guest("state.sh"), "\n--\n")
-	o := outcome{state: words[0], left: words[2], begun: map[string]int{}, ended: map[string]int{}}
+	o := outcome{config: numbers.Replace(string(config)), state: words[0], left: words[2], begun: map[string]int{}, ended: map[string]int{}}
+	if strings.Contains(o.config, "HOST") { // which is part of what a setup script's hash is made of
+		o.state = hash.ReplaceAllString(o.state, "HASH")
+	}
 	for line := range strings.Lines(words[1]) {
 		script, what, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if what == "begin" {
@@ -257,6 +303,9 @@ func (vm *crashVM) compare(wanted outcome, repeats string) {
 	if got.state != wanted.state {
 		vm.t.Errorf("the guest differs:\n%s", difference(wanted.state, got.state))
 	}
+	if got.config != wanted.config {
+		vm.t.Errorf("lima.yaml differs:\n%s", difference(wanted.config, got.config))
+	}
 	again := 0
 	for script := range wanted.begun {
 		ends := got.ended[script] - wanted.ended[script]
@@ -272,6 +321,16 @@ func (vm *crashVM) compare(wanted outcome, repeats string) {
 		vm.t.Errorf("left on the host:\n%s", left)
 	}
 	vm.files()
+}
+
+// forwarded wants that something listens for the VM on its port of the host.
+func (vm *crashVM) forwarded() {
+	conn, err := net.Dial("tcp", "127.0.0.1:"+vm.hostPort)
+	if err != nil {
+		vm.t.Errorf("the pair is not forwarded: %v", err)
+		return
+	}
+	conn.Close()
 }
 
 // leftOnHost lists processes that belong to this case, but for the VM itself.
@@ -297,7 +356,7 @@ func (vm *crashVM) leftOnHost() string {
 
 // files checks dvm's files on the host: no lock is held, and nothing temporary is left.
 func (vm *crashVM) files() {
-	known := []string{"_dvm", "_dvm/dvm-app.start.lock", "_dvm/dvm-app.sync.lock", "_dvm/scratch",
+	known := []string{"_dvm", "_dvm/dvm-app.start.lock", "_dvm/dvm-app.sync.lock", "_dvm/dvm-app.live.json", "_dvm/scratch",
 		"dvm", "dvm/app", "dvm/app/events.jsonl", "dvm/app/lima.log", "dvm/app/lima.failed.log", "dvm/app/setup.log", "dvm/app/setup.failed.log"}
 	for root, top := range map[string]string{vm.home: "_dvm", vm.state(): "dvm"} {
 		err := filepath.WalkDir(filepath.Join(root, top), func(path string, _ os.DirEntry, err error) error {

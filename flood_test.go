@@ -67,6 +67,26 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// dirs is a tar that sends directories with names of any length, as a line of Perl has it.
+func dirs(line string) string { return "exec perl -e '" + dirTar + line + "'" }
+
+const dirTar = `
+sub header {
+	my ($name, $type, $size) = @_;
+	my $header = pack "a100 a8 a8 a8 a12 a12 A8 a1 a100 a255", substr($name, 0, 100), "0000000", "0000000", "0000000",
+		sprintf("%011o", $size), "00000000000", "", $type, "", "ustar  ";
+	substr($header, 148, 8) = sprintf "%06o\0 ", unpack "%32C*", $header;
+	print $header;
+}
+sub dir {
+	my ($name) = @_;
+	header("long", "L", length $name);
+	print $name, "\0" x (-length($name) % 512);
+	header($name, "5", 0);
+}
+dir("./");
+`
+
 // TestFloodOfCopy: nor does a guest whose tar does so.
 func TestFloodOfCopy(t *testing.T) {
 	wantGuest(t)
@@ -74,10 +94,13 @@ func TestFloodOfCopy(t *testing.T) {
 	vm.sync()
 	vm.env = append(vm.env, "DVM_TIMEOUT="+floodTime)
 	for name, tar := range map[string]string{
-		"messages":           "exec yes 'a message of many' >&2",
-		"one message":        "exec tr '\\0' x </dev/zero >&2",
-		"noise for messages": "exec cat /dev/urandom >&2",
-		"noise for data":     "exec cat /dev/urandom",
+		"messages":                   "exec yes 'a message of many' >&2",
+		"one message":                "exec tr '\\0' x </dev/zero >&2",
+		"noise for messages":         "exec cat /dev/urandom >&2",
+		"noise for data":             "exec cat /dev/urandom",
+		"directories in directories": dirs(`for (my $name = ".";;) { dir($name .= "/" . "d" x 250) }`),
+		"directories without end":    dirs(`for (my $i = 0;; $i++) { dir(sprintf "./%0250d", $i) }`),
+		"a name of a MiB":            dirs(`dir("./" . "\033" x 1000000)`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			flood := *vm

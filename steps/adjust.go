@@ -15,6 +15,7 @@ import (
 type adjustment struct {
 	drift
 	edited  bool        // the configuration is not the one that the instance was started with
+	opened  []lima.Pair // were added to the running instance, as far as dvm knows
 	live    []lima.Pair // are added to the running instance
 	lost    []lima.Pair // were added to it, and are gone
 	restart bool
@@ -31,12 +32,13 @@ func (s *instance) adjustment(found *lima.Instance) (adjustment, error) {
 		return a, nil
 	}
 	a.edited = s.lima.EditedSinceStart(s.vm.Instance)
+	a.opened = s.lima.Live(s.vm.Instance)
 	for _, pair := range a.added() {
-		if !a.needsSSH(pair) || s.lima.CanForward(s.vm.Instance) && freePort(pair.Host) {
+		if !a.needsSSH(pair) || s.lima.CanForward(s.vm.Instance) && (slices.Contains(a.opened, pair) || freePort(pair.Host)) {
 			a.live = append(a.live, pair)
 		}
 	}
-	for _, pair := range s.lima.Live(s.vm.Instance) {
+	for _, pair := range a.opened {
 		if slices.Contains(a.have.Pairs, pair) && s.lima.CanForward(s.vm.Instance) && freePort(pair.Host) {
 			a.lost = append(a.lost, pair)
 		}
@@ -51,6 +53,9 @@ func (d drift) needsSSH(pair lima.Pair) bool {
 	return pair.Host != pair.Guest || d.have.Only ||
 		slices.ContainsFunc(d.have.Pairs, func(other lima.Pair) bool { return other.Guest == pair.Guest })
 }
+
+// hasPort tells whether this VM may have the pair's host port already: from Lima, or from a sync that was cut short.
+func (a adjustment) hasPort(pair lima.Pair) bool { return !a.needsSSH(pair) || slices.Contains(a.opened, pair) }
 
 // amended are the rules with the pairs that are added to the running instance.
 func (a adjustment) amended() lima.Forwards {

@@ -45,7 +45,7 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 		err = engine.Advise(err, "dvm %s makes the VM's user and project directory", c.VM.Name)
 	}
 	var refused *archive.Refused
-	if errors.As(err, &refused) && refused.Link {
+	if errors.As(err, &refused) && refused.Honest {
 		dir, name := c.split()
 		words := []string{"ssh", c.VM.Name, "tar", "-c", "-C", dir, "--", name}
 		err = engine.Advise(err, "where you trust the VM: dvm %s | tar -x", lima.Quote(words))

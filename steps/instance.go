@@ -93,7 +93,7 @@ func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 		return s.absent(a, "wait: it boots", "booting"), nil
 	}
 	s.away = ""
-	s.conflicts(a.added(), func(pair lima.Pair) bool { return !a.needsSSH(pair) })
+	s.conflicts(a.added(), a.hasPort)
 	return s.adjusting(a), nil
 }
 

@@ -1,6 +1,7 @@
 package lima
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,27 +47,64 @@ func (f Forwards) Expression() string {
 
 // Forwards reads the rules in an instance's lima.yaml, which limactl's list mixes with those of Lima's own configuration.
 func (c *Client) Forwards(instance string) (found Forwards, err error) {
-	path := filepath.Join(c.Dir(instance), "lima.yaml")
-	text, err := os.ReadFile(path)
 	var content struct {
 		PortForwards []map[string]any `yaml:"portForwards"`
 	}
-	if err == nil {
-		err = yaml.Unmarshal(text, &content)
-	}
-	if err != nil {
-		return Forwards{}, fmt.Errorf("read the port forwards of %s: %s: %w", instance, path, err)
+	if err := c.readConfig(instance, &content); err != nil {
+		return Forwards{}, fmt.Errorf("read the port forwards of %s: %w", instance, err)
 	}
 	for _, rule := range content.PortForwards {
-		host, guest := port(rule["hostPort"]), port(rule["guestPort"])
-		switch {
-		case len(rule) == 3 && host > 0 && guest > 0 && rule["static"] == false:
-			found.Pairs = append(found.Pairs, Pair{Host: host, Guest: guest})
-		case rule["ignore"] == true && rule["guestIP"] == "0.0.0.0" && rule["guestIPMustBeZero"] == false:
-			found.Only = true
-		}
+		found.add(rule)
 	}
 	return found, nil
+}
+
+// add takes a rule that is dvm's; another it leaves.
+func (f *Forwards) add(rule map[string]any) (ours bool) {
+	host, guest := port(rule["hostPort"]), port(rule["guestPort"])
+	switch {
+	case len(rule) == 3 && host > 0 && guest > 0 && rule["static"] == false:
+		f.Pairs = append(f.Pairs, Pair{Host: host, Guest: guest})
+	case rule["ignore"] == true && rule["guestIP"] == "0.0.0.0" && rule["guestIPMustBeZero"] == false:
+		f.Only = true
+	default:
+		return false
+	}
+	return true
+}
+
+// rest is a hash of all that an instance's lima.yaml says but for dvm's rules, however it is written.
+func (c *Client) rest(instance string) (string, error) {
+	var content map[string]any
+	if err := c.readConfig(instance, &content); err != nil {
+		return "", err
+	}
+	var others []any
+	rules, _ := content["portForwards"].([]any)
+	for _, rule := range rules {
+		if fields, ok := rule.(map[string]any); !ok || !new(Forwards).add(fields) {
+			others = append(others, rule)
+		}
+	}
+	delete(content, "portForwards")
+	text, err := yaml.Marshal([]any{content, others})
+	return fmt.Sprintf("%x", sha256.Sum256(text)), err
+}
+
+func (c *Client) configPath(instance string) string {
+	return filepath.Join(c.Dir(instance), "lima.yaml")
+}
+
+func (c *Client) readConfig(instance string, content any) error {
+	path := c.configPath(instance)
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = yaml.Unmarshal(text, content)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // port reads a port, which Lima takes as text too; 0 is none.

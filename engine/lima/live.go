@@ -3,6 +3,7 @@ package lima
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,9 +23,13 @@ func (c *Client) CanForward(instance string) bool {
 }
 
 // Forward opens a port of the host through the connection that Lima has with a running instance, for as long as that lasts.
+// One that is open stays so.
 func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error {
 	// Noted first: what is noted and is not there is opened again.
-	if err := c.noteLive(instance, append(c.Live(instance), pair)); err != nil {
+	before := c.liveNote(instance)
+	note := before
+	note.Pairs = append(slices.Clip(note.Pairs), pair)
+	if err := c.keepLive(instance, note); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, forwardWithin, fmt.Errorf("no answer within %s", forwardWithin))
@@ -38,6 +43,8 @@ func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error 
 	said, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
+	} else if err != nil {
+		err = errors.Join(err, c.keepLive(instance, before))
 	}
 	if err != nil {
 		return fmt.Errorf("forward %s by ssh: %w: %s", pair, err, strings.ReplaceAll(strings.TrimSpace(string(said)), "\n", "; "))
@@ -48,23 +55,27 @@ func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error 
 // liveNote is what dvm remembers of the forwards that it opened in a running instance. They end with the instance, or with
 // Lima's connection, as limactl shell --reconnect ends it; Lima itself knows nothing of them.
 type liveNote struct {
-	Agent string // what ha.pid said: the note is of this run of the instance alone
-	Pairs []Pair
+	Agent    string // what ha.pid said: the note is of this run of the instance alone
+	Pairs    []Pair
+	Amending *amending `json:",omitempty"`
 }
 
 // Live lists the pairs that were forwarded by ssh since the instance started, whether they still are or not.
-func (c *Client) Live(instance string) []Pair {
+func (c *Client) Live(instance string) []Pair { return c.liveNote(instance).Pairs }
+
+func (c *Client) liveNote(instance string) liveNote {
 	var note liveNote
 	text, err := os.ReadFile(c.livePath(instance))
-	if err != nil || json.Unmarshal(text, &note) != nil || note.Agent != c.agent(instance) {
-		return nil
+	if agent := c.agent(instance); err != nil || json.Unmarshal(text, &note) != nil || note.Agent != agent {
+		return liveNote{Agent: agent}
 	}
-	return note.Pairs
+	return note
 }
 
-func (c *Client) noteLive(instance string, pairs []Pair) error {
-	slices.SortFunc(pairs, func(a, b Pair) int { return a.Host - b.Host })
-	text, err := json.Marshal(liveNote{Agent: c.agent(instance), Pairs: slices.Compact(pairs)})
+func (c *Client) keepLive(instance string, note liveNote) error {
+	slices.SortFunc(note.Pairs, func(a, b Pair) int { return a.Host - b.Host })
+	note.Pairs = slices.Compact(note.Pairs)
+	text, err := json.Marshal(note)
 	if err == nil {
 		err = os.WriteFile(c.livePath(instance), text, 0o600)
 	}

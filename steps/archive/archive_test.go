@@ -204,12 +204,19 @@ func TestPackLeavesOutWhatIsNoFile(t *testing.T) {
 
 func TestMerge(t *testing.T) {
 	source, target := t.TempDir(), t.TempDir()
-	for _, dir := range []string{"both", "new", "new/deep"} {
+	for _, dir := range []string{"both", "new", "new/deep", "shut", "shut/in"} {
 		mkdir(t, filepath.Join(source, dir), 0o750)
 	}
 	write(t, filepath.Join(source, "both", "replaced"), "new", 0o755)
 	write(t, filepath.Join(source, "new", "deep", "file"), "deep", 0o644)
+	write(t, filepath.Join(source, "shut", "file"), "in", 0o644)
+	for _, dir := range []string{"shut/in", "shut"} {
+		if err := os.Chmod(filepath.Join(source, dir), 0o500); err != nil {
+			t.Fatal(err)
+		}
+	}
 	mkdir(t, filepath.Join(target, "both"), 0o705)
+	mkdir(t, filepath.Join(target, "shut"), 0o705)
 	write(t, filepath.Join(target, "both", "replaced"), "old", 0o644)
 	write(t, filepath.Join(target, "both", "kept"), "kept", 0o644)
 	if err := receive(t, asGuest(t, source), target, "."); err != nil {
@@ -218,6 +225,7 @@ func TestMerge(t *testing.T) {
 	want := snapshot(t, source)
 	delete(want, ".")
 	want["both"] = "drwx---r-x"
+	want["shut"] = "drwx---r-x"
 	want["both/kept"] = snapshot(t, target)["both/kept"]
 	got := snapshot(t, target)
 	delete(got, ".")

@@ -5,9 +5,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +28,21 @@ func hostile() map[string][]tar.Header {
 	hard := func(name, target string) tar.Header {
 		return tar.Header{Name: name, Linkname: target, Typeflag: tar.TypeLink}
 	}
+	long, deep := []tar.Header{dot}, []tar.Header{dot}
+	for name := "."; len(name) <= 4096; {
+		name += "/" + strings.Repeat("d", 250)
+		long = append(long, dir(name))
+	}
+	for name := "."; len(name) <= 1+2*256; {
+		name += "/d"
+		deep = append(deep, dir(name))
+	}
 	return map[string][]tar.Header{
+		"a long name":                long,
+		"a long part of a name":      {dot, file("./" + strings.Repeat("x", 256))},
+		"a long way round":           {dot, file("./" + strings.Repeat("./", 2048) + "x")},
+		"deep":                       deep,
+		"into what had ended":        {dot, dir("./a"), dir("./b"), file("./a/x")},
 		"parent":                     {dot, file("./../x")},
 		"parent further down":        {dot, dir("./a"), file("./a/../../x")},
 		"parent and back":            {dot, dir("./a"), file("./a/../x")},
@@ -100,6 +118,74 @@ func TestHostile(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// closedTree sends directories side by side that their owner may not even enter, below others, with long names all.
+func closedTree(w io.Writer, count int) error {
+	writer, name := tar.NewWriter(w), "."
+	for i := range 15 + count {
+		at := name
+		switch {
+		case i >= 15:
+			at = fmt.Sprintf("%s/%0250d", name, i)
+		case i > 0:
+			name += "/" + strings.Repeat("d", 250)
+			at = name
+		}
+		if err := writer.WriteHeader(&tar.Header{Name: at, Typeflag: tar.TypeDir}); err != nil {
+			return err
+		}
+	}
+	return writer.Close()
+}
+
+// held gives the bytes on the heap that are in use.
+func held() int64 {
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	return int64(memory.HeapAlloc)
+}
+
+// TestMemory: what an archive holds is not held in memory, however much that is.
+func TestMemory(t *testing.T) {
+	const (
+		count = 3000
+		most  = 400 << 10 // the names alone are twice that, their paths thirty times
+	)
+	to, err := Resolve(filepath.Join(t.TempDir(), "x"), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stage, err := NewStage(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(closedTree(w, count)) }()
+	before := held()
+	if err := stage.Unpack(t.Context(), r, nothing, noSize); err != nil {
+		t.Fatal(err)
+	}
+	if grown := held() - before; grown > most {
+		t.Errorf("once it is unpacked, %d bytes are held", grown)
+	}
+	names := 0
+	before = held()
+	err = stage.each(path.Join(stage.name, treeName, strings.Repeat(strings.Repeat("d", 250)+"/", 14)), func(string) error {
+		if names++; names == count {
+			if grown := held() - before; grown > most {
+				t.Errorf("as it is moved, %d bytes are held", grown)
+			}
+		}
+		return nil
+	})
+	if err != nil || names != count {
+		t.Errorf("%d names are seen, %v", names, err)
+	}
+	if err := stage.Remove(); err != nil {
+		t.Error(err)
 	}
 }
 

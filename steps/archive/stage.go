@@ -9,9 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strings"
 )
+
+const batch = 64 // names of a directory that are held at once
 
 // Stage is a hidden directory beside a destination. An archive is unpacked there, and moved from there once all of it has
 // arrived.
@@ -19,7 +20,7 @@ type Stage struct {
 	to     Destination
 	root   *os.Root // the directory that holds both
 	name   string
-	closed []dirMode // directories that not even their owner may change, which hold for them when they are in place
+	closed closedDirs
 }
 
 // NewStage makes one; Remove must be called.
@@ -36,7 +37,9 @@ func NewStage(to Destination) (*Stage, error) {
 }
 
 // Remove leaves nothing behind but what Place has put in place.
-func (s *Stage) Remove() error { return errors.Join(s.root.RemoveAll(s.name), s.root.Close()) }
+func (s *Stage) Remove() error {
+	return errors.Join(s.closed.close(), s.root.RemoveAll(s.name), s.root.Close())
+}
 
 // Unpack reads the archive to its end. count is told the size of each piece of a file, and size that of the file where the
 // archive holds no directory. An archive that is Refused has written nothing outside the stage.
@@ -45,14 +48,8 @@ func (s *Stage) Unpack(ctx context.Context, r io.Reader, count func(n int), size
 	if err != nil {
 		return err
 	}
-	u := unpacker{root: root, count: count, size: size}
-	err = errors.Join(u.unpack(ctx, r), root.Close())
-	for _, dir := range u.dirs {
-		if dir.mode&0o700 != 0o700 {
-			s.closed = append(s.closed, dir)
-		}
-	}
-	return err
+	u := unpacker{root: root, count: count, size: size, closed: func(dir dirMode) error { return s.closed.add(root, dir) }}
+	return errors.Join(u.unpack(ctx, r), root.Close())
 }
 
 // Place moves what was unpacked to its destination: in one step where there is nothing yet or a file to replace, and into
@@ -70,50 +67,95 @@ func (s *Stage) Place() error {
 		}
 		from = outer
 	}
-	if err := s.move(from, to, func(string, string) error { return nil }); err != nil {
+	if err := s.check(from, to); err != nil {
 		return err
 	}
-	if err := s.move(from, to, s.root.Rename); err != nil {
+	if err := s.move(from, to); err != nil {
 		return err
 	}
 	return s.closeDirs(path.Join(to, s.to.inside))
 }
 
-// move calls rename for each file and each new directory, and takes directories that are on both sides as they are.
-func (s *Stage) move(from, to string, rename func(from, to string) error) error {
-	moved, err := s.root.Lstat(from)
+// check tells whether nothing is in the way.
+func (s *Stage) check(from, to string) error {
+	merged, err := s.merged(from, to)
+	if err != nil || !merged {
+		return err
+	}
+	return s.each(from, func(name string) error { return s.check(path.Join(from, name), path.Join(to, name)) })
+}
+
+// move moves files and new directories, and takes directories that are on both sides as they are.
+func (s *Stage) move(from, to string) error {
+	merged, err := s.merged(from, to)
 	if err != nil {
 		return err
+	}
+	if !merged {
+		return about(to, s.root.Rename(from, to))
+	}
+	// Not every file system gives each name once while names are taken away. Once none is, it does.
+	for moved := true; moved; {
+		moved = false
+		err := s.each(from, func(name string) error {
+			from, to := path.Join(from, name), path.Join(to, name)
+			merged, err := s.merged(from, to)
+			if err != nil || merged {
+				return err
+			}
+			moved = true
+			return about(to, s.root.Rename(from, to))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.each(from, func(name string) error { return s.move(path.Join(from, name), path.Join(to, name)) })
+}
+
+// merged tells whether there is a directory on both sides, and refuses what can't replace what is there.
+func (s *Stage) merged(from, to string) (bool, error) {
+	moved, err := s.root.Lstat(from)
+	if err != nil {
+		return false, about(to, err)
 	}
 	there, err := s.root.Lstat(to)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return about(to, rename(from, to))
+		return false, nil
 	case err != nil:
-		return about(to, err)
+		return false, about(to, err)
 	case moved.IsDir() && !there.IsDir():
-		return fmt.Errorf("%q is there already, and is no directory", s.shown(to))
+		return false, fmt.Errorf("%q is there already, and is no directory", s.shown(to))
 	case !moved.IsDir() && there.IsDir():
-		return fmt.Errorf("%q is there already, and is a directory", s.shown(to))
+		return false, fmt.Errorf("%q is there already, and is a directory", s.shown(to))
 	case !moved.IsDir() && !there.Mode().IsRegular() && there.Mode().Type() != fs.ModeSymlink:
-		return fmt.Errorf("%q is there already, and is no file", s.shown(to))
-	case !moved.IsDir():
-		return about(to, rename(from, to))
+		return false, fmt.Errorf("%q is there already, and is no file", s.shown(to))
 	}
-	dir, err := s.root.Open(from)
+	return moved.IsDir(), nil
+}
+
+// each calls do with the names in a directory, of which it never holds many.
+func (s *Stage) each(dir string, do func(name string) error) error {
+	file, err := s.root.Open(dir)
 	if err != nil {
 		return err
 	}
-	entries, err := dir.ReadDir(-1)
-	if err := errors.Join(err, dir.Close()); err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if err := s.move(path.Join(from, entry.Name()), path.Join(to, entry.Name()), rename); err != nil {
+	defer file.Close()
+	for {
+		names, err := file.Readdirnames(batch)
+		for _, name := range names {
+			if err := do(name); err != nil {
+				return err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
 			return err
 		}
 	}
-	return nil
 }
 
 // shown is a name in the destination's directory as the user would type it.
@@ -126,14 +168,11 @@ func (s *Stage) shown(name string) string {
 
 // closeDirs takes what is still in the stage for a directory that was there before, which keeps its mode.
 func (s *Stage) closeDirs(to string) error {
-	for _, dir := range slices.Backward(s.closed) {
+	return s.closed.each(func(dir dirMode) error {
 		if _, err := s.root.Lstat(path.Join(s.name, dir.path)); err == nil {
-			continue
+			return nil
 		}
 		target := path.Join(to, strings.TrimPrefix(dir.path, treeName))
-		if err := s.root.Chmod(target, dir.mode); err != nil {
-			return about(target, err)
-		}
-	}
-	return nil
+		return about(target, s.root.Chmod(target, dir.mode))
+	})
 }

@@ -15,13 +15,15 @@ import (
 
 // unpacker writes an archive's members below a directory that nothing else is in, and leaves that directory by no name:
 // every operation goes through an os.Root. Nothing is ever written twice, and nothing into what the archive has not made a
-// directory, so that no member can turn another into something else.
+// directory, so that no member can turn another into something else. As tar goes through a directory to its end before it
+// goes on beside it, those that the next member may be in are one path; more is not kept.
 type unpacker struct {
 	root   *os.Root
 	count  func(n int)
 	size   func(total int64)
-	single bool // the archive holds no directory, and so one member
-	dirs   []dirMode
+	closed func(dirMode) error // told of a directory that not even its owner may change, once all is in it
+	single bool                // the archive holds no directory, and so one member
+	dirs   []dirMode           // that are not yet complete, each in the one before
 	buf    []byte
 	zeros  []byte
 }
@@ -43,7 +45,7 @@ func (u *unpacker) unpack(ctx context.Context, r io.Reader) error {
 		case errors.Is(err, io.EOF) && first:
 			return io.ErrUnexpectedEOF
 		case errors.Is(err, io.EOF):
-			return u.finishDirs()
+			return u.finishDirs("")
 		case err != nil:
 			return err
 		}
@@ -61,6 +63,9 @@ func (u *unpacker) member(header *tar.Header, first bool, content io.Reader) err
 	if !ok {
 		return refuse("its name leads out of the tree")
 	}
+	if why := tooLong(header.Name, name); why != "" {
+		return &Refused{Member: header.Name, Why: why, Honest: true}
+	}
 	if first {
 		if u.single = header.Typeflag != tar.TypeDir; u.single {
 			name = "."
@@ -72,8 +77,11 @@ func (u *unpacker) member(header *tar.Header, first bool, content io.Reader) err
 		if u.single {
 			return refuse("it comes after the one file that was asked for")
 		}
-		if info, err := u.root.Lstat(path.Join(treeName, path.Dir(name))); err != nil || !info.IsDir() {
-			return refuse("it is in no directory of the archive")
+		if err := u.finishDirs(path.Join(treeName, path.Dir(name))); err != nil {
+			return err
+		}
+		if len(u.dirs) == 0 {
+			return refuse("it is in no directory of the archive, or in one that had come to its end")
 		}
 	}
 	to := path.Join(treeName, name)
@@ -89,7 +97,7 @@ func (u *unpacker) member(header *tar.Header, first bool, content io.Reader) err
 		u.dirs = append(u.dirs, dirMode{to, fs.FileMode(header.Mode).Perm(), header.ModTime})
 	case tar.TypeSymlink:
 		if !staysBelow(path.Dir(name), header.Linkname) {
-			return &Refused{Member: header.Name, Why: "it is a symbolic link out of the tree", Link: true}
+			return &Refused{Member: header.Name, Why: "it is a symbolic link out of the tree", Honest: true}
 		}
 		err = u.root.Symlink(header.Linkname, to)
 	case tar.TypeLink:
@@ -115,7 +123,7 @@ func about(name string, err error) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("write %q: %w", name, err)
+	return fmt.Errorf("write %s: %w", shown(name), err)
 }
 
 // file leaves holes where the content is zeros, and sets nobody's rights beyond reading, writing and running.
@@ -160,20 +168,30 @@ func (u *unpacker) link(header *tar.Header, to string) error {
 	info, err := u.root.Lstat(from)
 	switch {
 	case err == nil && info.Mode().Type() == fs.ModeSymlink:
-		return &Refused{Member: header.Name, Why: "it is a hard link to a symbolic link", Link: true}
+		return &Refused{Member: header.Name, Why: "it is a hard link to a symbolic link", Honest: true}
 	case err != nil || !info.Mode().IsRegular():
 		return &Refused{Member: header.Name, Why: "it is a hard link to no file of the archive"}
 	}
 	return u.root.Link(from, to)
 }
 
-// finishDirs gives the directories their modes and times, but lets their owner move what is in them.
-func (u *unpacker) finishDirs() error {
-	for _, dir := range u.dirs {
+// finishDirs gives the directories up to one that goes on, if there is such a one, their modes and times, but lets their
+// owner move what is in them.
+func (u *unpacker) finishDirs(until string) error {
+	for len(u.dirs) > 0 {
+		last := len(u.dirs) - 1
+		dir := u.dirs[last]
+		if dir.path == until {
+			return nil
+		}
 		err := errors.Join(u.root.Chmod(dir.path, dir.mode|0o700), u.root.Chtimes(dir.path, dir.time, dir.time))
+		if err == nil && dir.mode&0o700 != 0o700 {
+			err = u.closed(dir)
+		}
 		if err != nil {
 			return err
 		}
+		u.dirs = u.dirs[:last]
 	}
 	return nil
 }

@@ -5,10 +5,12 @@
 # Input: the point, COMMAND#N:WHEN, where WHEN is
 #   before, after   the call
 #   stubborn        before it, and deaf to SIGTERM
+#   fails           in its place: it exits with 1
+#   fails-after     after it: so too
 #   inside=FILE     in its midst: before it has made the backup of this file of /etc, where it blocks on a pipe
 #   inside=home     useradd: as if it had come no further than to an empty home of root's
 #
-# /run/crash/reached says that the call is held. A held call never goes on. A command without a real one does nothing.
+# /run/crash/reached says that it has come to the call. A held call never goes on. A command without a real one does nothing.
 set -Eeuo pipefail
 
 install -d -m 1777 /run/crash
@@ -40,6 +42,15 @@ case $point in
 *:after)
 	"$real" "$@"
 	hold
+	;;
+*:fails)
+	: >/run/crash/reached
+	exit 1
+	;;
+*:fails-after)
+	"$real" "$@"
+	: >/run/crash/reached
+	exit 1
 	;;
 *:inside=home)
 	"$real" "$@"
