@@ -48,9 +48,12 @@ func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) erro
 	defer showing.End()
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
-	return steps.Ready(ctx, client, vm, func(why string) {
+	waiting := func(why string) {
 		showing.Observe(engine.Event{Step: "instance", State: engine.Started})
 		showing.Observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
+	}
+	return steps.Ready(ctx, client, vm, waiting, func(what string) {
+		showing.Observe(engine.Event{Step: "instance", State: engine.Doing, Why: what})
 	})
 }
 

@@ -18,7 +18,7 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, waiting fun
 		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
 			"dvm %[1]s starts it; DVM_FORCE=1 dvm rm %[1]s deletes it unseen", vm.Name)
 	}
-	if err := Ready(ctx, client, vm, waiting); err != nil {
+	if err := Ready(ctx, client, vm, waiting, func(string) {}); err != nil {
 		return nil, err
 	}
 	found, err := client.Unsaved(ctx, vm.Instance, vm.Name)

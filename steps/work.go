@@ -14,8 +14,8 @@ import (
 func Place(vm config.VM) lima.Place { return lima.Place{User: vm.User, Dir: vm.CodeDir()} }
 
 // Ready returns once a VM can be worked in. One that runs costs no call of limactl and no lock; a stopped one is started;
-// one that boots is waited for, and waiting is told why. A VM that does not exist is an error.
-func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) error {
+// one that boots is waited for. waiting is told why, and doing what Lima is at meanwhile. A VM that does not exist is an error.
+func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) error {
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
 		return err
@@ -24,7 +24,7 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting func(
 		return engine.Advise(fmt.Errorf("there is no VM %q", vm.Name), "dvm %s", vm.Name)
 	}
 	if !client.Alive(vm.Instance) {
-		if err := start(ctx, client, vm, waiting); err != nil {
+		if err := start(ctx, client, vm, waiting, doing); err != nil {
 			return err
 		}
 	}
@@ -32,12 +32,12 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting func(
 		return nil
 	}
 	waiting("for the guest to boot")
-	step := instance{vm: vm, lima: client}
-	return step.unfinished(ctx, client.AwaitBoot(ctx, vm.Instance, bootWithin))
+	step := instance{vm: vm, lima: client, doing: doing}
+	return step.unfinished(ctx, step.watched(func() error { return client.AwaitBoot(ctx, vm.Instance, bootWithin) }))
 }
 
 // start starts a stopped VM, unless another dvm did so while this one waited for its turn.
-func start(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (err error) {
+func start(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) (err error) {
 	lock, err := startLock(ctx, client, vm, waiting)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func start(ctx context.Context, client *lima.Client, vm config.VM, waiting func(
 	case found == nil:
 		return engine.Advise(fmt.Errorf("there is no VM %q", vm.Name), "dvm %s", vm.Name)
 	}
-	step := instance{vm: vm, lima: client}
+	step := instance{vm: vm, lima: client, doing: doing}
 	if err := step.refuse(found); err != nil {
 		return err
 	}
