@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"dvm/config"
+	"dvm/config/completion"
+	"dvm/logs"
+	"dvm/scripts"
+	"dvm/steps"
+)
+
+// The commands that answer about dvm and this host, and touch no VM.
+
+// showEnvironment prints a table for a person, lines for a shell, or JSON.
+func showEnvironment(report config.Report, cfg config.Config, stdout io.Writer) error {
+	switch {
+	case cfg.JSON:
+		encoder := json.NewEncoder(stdout)
+		for _, setting := range report.Settings {
+			if err := encoder.Encode(setting); err != nil {
+				return err
+			}
+		}
+		return nil
+	case logs.IsTerminal(stdout):
+		return logs.Table(stdout, report.Rows())
+	}
+	_, err := io.WriteString(stdout, report.Exports())
+	return err
+}
+
+// doctor prints what it finds, and fails where something would stop a sync.
+func doctor(ctx context.Context, stdout io.Writer, term *logs.Terminal) error {
+	cfg, wrong := config.Check()
+	found := steps.Doctor(ctx, newClient(cfg, io.Discard), cfg, wrong)
+	for _, diagnosis := range found {
+		var err error
+		if cfg.JSON {
+			err = json.NewEncoder(stdout).Encode(diagnosis)
+		} else {
+			err = term.Verdict(stdout, string(diagnosis.Health), diagnosis.Check+": "+diagnosis.Text, diagnosis.Remedy)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return steps.WouldFail(found)
+}
+
+// complete prints a shell's script, or answers it what may come next. A wrong environment is no reason to say nothing.
+func complete(ctx context.Context, args []string, stdout io.Writer) error {
+	if args[0] != "next" {
+		script := completion.Script(args[0])
+		if script == "" || len(args) > 1 {
+			return config.Problems{{Where: "completion", Err: fmt.Errorf("wants one of %s, got %q",
+				strings.Join(completion.Shells(), ", "), strings.Join(args, " "))}}
+		}
+		_, err := io.WriteString(stdout, script)
+		return err
+	}
+	words := append([]string{""}, args[1:]...)
+	next := completion.After(args[1:])
+	var vms []string
+	if next.VMs {
+		if cfg, err := config.LoadAny(nil); err == nil {
+			vms = steps.RecentVMs(ctx, newClient(cfg, io.Discard), cfg.StateDir)
+		}
+	}
+	_, err := io.WriteString(stdout, next.Lines(words[len(words)-1], vms))
+	return err
+}
+
+// showScripts prints the built-in setup scripts, or the one that is named.
+func showScripts(names []string, stdout io.Writer) error {
+	if len(names) > 0 {
+		script, err := config.BuiltIn(names[0])
+		if err == nil {
+			_, err = io.WriteString(stdout, script.Text)
+		}
+		return err
+	}
+	// What is wrong with the variables must not hide the names that would mend it.
+	if cfg, _ := config.LoadAny(nil); !cfg.JSON {
+		return logs.Table(stdout, scripts.Rows())
+	}
+	encoder := json.NewEncoder(stdout)
+	for _, script := range scripts.BuiltIns() {
+		if err := encoder.Encode(script); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func help(topic []string, stdout io.Writer) error {
+	if slices.Equal(topic, []string{"env"}) {
+		return errors.Join(logs.Table(stdout, config.ReferenceRows()), logs.Text(stdout, config.Rules()...))
+	}
+	rows := [][]string{{"dvm VM...", "the same as dvm sync VM..."}}
+	for _, verb := range config.Verbs() {
+		rows = append(rows, []string{strings.TrimSpace("dvm " + verb.Name + " " + verb.Args), verb.Meaning})
+	}
+	rows = append(rows, []string{"", ""})
+	for _, entry := range config.Reference() {
+		if entry.Common {
+			rows = append(rows, []string{entry.Name, entry.Meaning})
+		}
+	}
+	rows = append(rows, []string{"", ""}, []string{"dvm help env", "all variables, and their defaults"})
+	return errors.Join(logs.Text(stdout, "dvm gives every project its own Fedora VM. Everything is set by variables; there are no flags.", ""),
+		logs.Table(stdout, rows))
+}
