@@ -55,7 +55,9 @@ func (d drift) needsSSH(pair lima.Pair) bool {
 }
 
 // hasPort tells whether this VM may have the pair's host port already: from Lima, or from a sync that was cut short.
-func (a adjustment) hasPort(pair lima.Pair) bool { return !a.needsSSH(pair) || slices.Contains(a.opened, pair) }
+func (a adjustment) hasPort(pair lima.Pair) bool {
+	return !a.needsSSH(pair) || slices.Contains(a.opened, pair)
+}
 
 // amended are the rules with the pairs that are added to the running instance.
 func (a adjustment) amended() lima.Forwards {
