@@ -183,6 +183,31 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestDirectoriesKeepTheirTime: though it comes before what is then put into them.
+func TestDirectoriesKeepTheirTime(t *testing.T) {
+	source, target := t.TempDir(), t.TempDir()
+	dirs := []string{".", "a", "a/b", "a/b/c", "a/d", "e", "e/f"}
+	for _, dir := range dirs[1:] {
+		mkdir(t, filepath.Join(source, dir), 0o755)
+		write(t, filepath.Join(source, dir, "file"), "", 0o644)
+	}
+	for i, dir := range dirs {
+		when := time.Unix(981173106+int64(i), 0)
+		if err := os.Chtimes(filepath.Join(source, dir), when, when); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := receive(t, asGuest(t, source), filepath.Join(target, "copy"), "source"); err != nil {
+		t.Fatal(err)
+	}
+	for i, dir := range dirs {
+		info, err := os.Stat(filepath.Join(target, "copy", dir))
+		if err != nil || info.ModTime().Unix() != 981173106+int64(i) {
+			t.Errorf("%s: %v, %v", dir, info, err)
+		}
+	}
+}
+
 func isStage(name string) bool { return strings.Contains(name, ".dvm-cp-") }
 
 func TestPackLeavesOutWhatIsNoFile(t *testing.T) {
