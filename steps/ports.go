@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"dvm/config"
@@ -94,7 +93,7 @@ func taken(port int) (text, hint string) {
 	case errors.Is(err, fs.ErrPermission):
 		return "is for root alone, so nothing is forwarded", "sudo sysctl net.ipv4.ip_unprivileged_port_start=" + strconv.Itoa(port)
 	case err != nil:
-		return "can't be listened on: " + strings.ReplaceAll(err.Error(), "\n", "; "), ""
+		return "can't be listened on: " + oneLine(err), ""
 	}
 	_ = listener.Close()
 	return "", ""

@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -84,15 +82,11 @@ func (c *Client) Exists(instance string) (bool, error) {
 // Alive tells whether the instance's host agent lives, which limactl is not asked for. What a crash left behind is told
 // from it by the process.
 func (c *Client) Alive(instance string) bool {
-	text, err := os.ReadFile(filepath.Join(c.Dir(instance), "ha.pid"))
-	if err != nil {
+	pid, ok := readPID(filepath.Join(c.Dir(instance), "ha.pid"))
+	if !ok {
 		return false
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 0 {
-		return false
-	}
-	err = syscall.Kill(pid, 0)
+	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
 }
 
@@ -197,7 +191,7 @@ func (c *Client) Delete(ctx context.Context, lock *Lock, instance string) error 
 
 // StopForce ends the processes of an instance in any state, under its start lock. The guest's file systems are not flushed.
 func (c *Client) StopForce(ctx context.Context, lock *Lock, instance string) error {
-	if err := c.dropForeignPIDs(ctx, instance); err != nil {
+	if err := c.dropForeignPIDs(instance); err != nil {
 		return err
 	}
 	return c.runUnder(ctx, lock, c.stopForceArgs(instance))
@@ -205,16 +199,11 @@ func (c *Client) StopForce(ctx context.Context, lock *Lock, instance string) err
 
 // dropForeignPIDs removes the pid files of an instance whose number another program has got since, as it can after a crash of the
 // host: Lima would kill that. Of its own processes each names the instance.
-func (c *Client) dropForeignPIDs(ctx context.Context, instance string) error {
+func (c *Client) dropForeignPIDs(instance string) error {
 	files, err := filepath.Glob(filepath.Join(c.Dir(instance), "*.pid"))
 	for _, file := range files {
-		text, readErr := os.ReadFile(file)
-		pid, numberErr := strconv.Atoi(strings.TrimSpace(string(text)))
-		if readErr != nil || numberErr != nil || pid <= 0 {
-			continue // Lima says what is wrong with it
-		}
-		words, psErr := exec.CommandContext(ctx, "ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
-		if psErr == nil && !strings.Contains(string(words), instance) {
+		// Of a file without a number Lima says what is wrong with it.
+		if pid, ok := readPID(file); ok && !mentions(pid, instance) {
 			err = errors.Join(err, os.Remove(file))
 		}
 	}
@@ -275,7 +264,7 @@ func (c *Client) MountedBy(instance string) string {
 	if files, _ := c.MountingFiles(); len(files) > 0 {
 		return files[0]
 	}
-	return filepath.Join(c.Dir(instance), "lima.yaml")
+	return c.configPath(instance)
 }
 
 // eachLine calls do for every line of a file until it returns false. Lines that are too long end it with an error.

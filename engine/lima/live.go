@@ -47,7 +47,7 @@ func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error 
 		err = errors.Join(err, c.keepLive(instance, before))
 	}
 	if err != nil {
-		return fmt.Errorf("forward %s by ssh: %w: %s", pair, err, strings.ReplaceAll(strings.TrimSpace(string(said)), "\n", "; "))
+		return fmt.Errorf("forward %s by ssh: %w: %s", pair, err, oneLine(strings.TrimSpace(string(said))))
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -130,11 +129,7 @@ func awaitOrphan(ctx context.Context, orphan *Holder, waiting func(Holder)) erro
 
 // isLimactl tells a process that still is what was noted from another one that has got its number.
 func isLimactl(noted *Holder) bool {
-	if syscall.Kill(noted.PID, 0) != nil {
-		return false
-	}
-	words, err := exec.Command("ps", "-o", "args=", "-p", strconv.Itoa(noted.PID)).Output() //nolint:noctx // it takes milliseconds
-	return err != nil || strings.Contains(string(words), noted.Command)
+	return syscall.Kill(noted.PID, 0) == nil && mentions(noted.PID, noted.Command)
 }
 
 // holdBack has a limactl wait for begin, which first notes its process: whoever gets the lock after the holder was killed
