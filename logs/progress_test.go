@@ -15,8 +15,9 @@ import (
 func show(t *testing.T, columns, rows int, unicode, animate bool, stateDir string) string {
 	var out strings.Builder
 	now := time.Unix(0, 0)
-	term := &Terminal{Animate: animate, Unicode: unicode, Now: func() time.Time { return now }, w: &out,
-		size: func() (int, int) { return columns, rows }}
+	term := newTerminal(&out, animate)
+	term.Unicode, term.Now = unicode, func() time.Time { return now }
+	term.size = func() (int, int) { return columns, rows }
 	app, web := &Progress{term: term, vm: "app", stateDir: stateDir}, &Progress{term: term, vm: "web", stateDir: stateDir}
 	var appNow, webNow running
 	frame := func() {
@@ -73,8 +74,7 @@ no JSON
 ✓ app setup ssh-key ok (0.0 s): ssh-ed25519 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 ✓ app ok: code (0.0 s)
 ✗ app packages failed (1.0 s)
-– app not run: setup a, setup b
-`
+– app not run: setup a, setup b`
 	for _, c := range []struct {
 		name             string
 		columns, rows    int
@@ -82,12 +82,12 @@ no JSON
 		state            string
 		want             string
 	}{
-		{"80x24", 80, 24, true, true, state, stays + "⠋ web instance 12 s: downloaded 312 MiB of the image (usually 41 s)"},
-		{"40x20", 40, 20, true, true, state, stays + "⠋ web instance 12 s: downloaded 312 MiB"},
-		{"no earlier run", 80, 24, true, true, t.TempDir(), stays + "⠋ web instance 12 s: downloaded 312 MiB of the image"},
+		{"80x24", 80, 24, true, true, state, stays + "\n⠋ web instance 12 s: downloaded 312 MiB of the image (usually 41 s)"},
+		{"40x20", 40, 20, true, true, state, stays + "\n⠋ web instance 12 s: downloaded 312 MiB"},
+		{"no earlier run", 80, 24, true, true, t.TempDir(), stays + "\n⠋ web instance 12 s: downloaded 312 MiB of the image"},
 		{"a pipe", 80, 24, true, false, state, stays},
 		{"ASCII", 80, 24, false, true, state, strings.NewReplacer("✓", "+", "✗", "x", "–", "-").Replace(stays) +
-			"| web instance 12 s: downloaded 312 MiB of the image (usually 41 s)"},
+			"\n| web instance 12 s: downloaded 312 MiB of the image (usually 41 s)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := show(t, c.columns, c.rows, c.unicode, c.animate, c.state); got != c.want {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clipperhouse/displaywidth"
+	"github.com/vbauerster/cupwriter"
 	"golang.org/x/term"
 )
 
@@ -25,10 +26,11 @@ type Terminal struct {
 	Now     func() time.Time
 	size    func() (columns, rows int) // a constant where it can't be asked
 
-	mu    sync.Mutex
-	w     io.Writer
-	live  []liveLine
-	drawn []string // live lines on the screen
+	mu     sync.Mutex
+	out    io.Writer         // standard error
+	screen *cupwriter.Writer // writes to out, and takes back what it wrote last
+	live   []liveLine
+	drawn  []string // live lines on the screen
 }
 
 // liveLine is one VM's line below all finished ones, drawn again and again.
@@ -38,13 +40,13 @@ const (
 	fallbackWidth = 80
 	fallbackRows  = 24
 
-	cursorUp   = "\x1b[%dA" // so many rows
-	eraseBelow = "\x1b[J"   // from the cursor to the end of the screen
+	cursorUp = "\x1b[%dA" // so many rows
 )
 
 // NewTerminal looks at standard error and at NO_COLOR, TERM, CI and the locale.
 func NewTerminal(stderr *os.File) *Terminal {
-	t := &Terminal{w: stderr, Now: time.Now, Unicode: utf8Locale(), size: fallbackSize}
+	t := newTerminal(stderr, false)
+	t.Unicode = utf8Locale()
 	if !term.IsTerminal(int(stderr.Fd())) || os.Getenv("TERM") == "dumb" {
 		return t
 	}
@@ -57,6 +59,11 @@ func NewTerminal(stderr *os.File) *Terminal {
 		return fallbackSize()
 	}
 	return t
+}
+
+// newTerminal takes it from animate whether out can take lines back; a file that is a terminal always can.
+func newTerminal(out io.Writer, animate bool) *Terminal {
+	return &Terminal{Animate: animate, Now: time.Now, size: fallbackSize, out: out, screen: cupwriter.New(out, animate)}
 }
 
 func fallbackSize() (columns, rows int) { return fallbackWidth, fallbackRows }
@@ -76,8 +83,7 @@ func utf8Locale() bool {
 func (t *Terminal) Line(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.erase()
-	_, _ = fmt.Fprintf(t.w, format+"\n", args...)
+	_, _ = fmt.Fprintf(t.screen, format+"\n", args...)
 	t.draw()
 }
 
@@ -85,8 +91,8 @@ func (t *Terminal) Line(format string, args ...any) {
 func (t *Terminal) Ask(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.erase()
-	_, _ = fmt.Fprintf(t.w, format, args...)
+	_, _ = fmt.Fprintf(t.screen, format, args...)
+	t.flush(nil)
 }
 
 // Live replaces the live line of that key; empty text removes it. It does nothing where nothing can be animated.
@@ -107,36 +113,39 @@ func (t *Terminal) Live(key, text string) {
 	default:
 		t.live[i].text = text
 	}
-	t.erase()
 	t.draw()
 }
 
-// erase leaves the cursor where the first live line began. A screen that has become narrower since has wrapped them: this is
-// why no library for progress bars draws them, such as mpb, which goes up by lines and leaves the rest of them behind.
-func (t *Terminal) erase() {
-	if len(t.drawn) == 0 {
-		return
-	}
-	columns, _ := t.size()
-	up := -1
-	for _, line := range t.drawn {
-		up += max(1, (displaywidth.String(line)+columns-1)/columns)
-	}
-	_, _ = io.WriteString(t.w, "\r")
-	if up > 0 {
-		_, _ = fmt.Fprintf(t.w, cursorUp, up)
-	}
-	_, _ = io.WriteString(t.w, eraseBelow)
-	t.drawn = nil
-}
-
-// draw never fills the last column, which would wrap the line and leave it behind, and never more than the screen holds.
+// draw never fills the last column, which would wrap the line, and never more than the screen holds.
 func (t *Terminal) draw() {
 	columns, rows := t.size()
+	var lines []string
 	for _, line := range t.live[:min(len(t.live), max(rows-1, 1))] {
-		t.drawn = append(t.drawn, displaywidth.TruncateString(line.text, max(columns-1, 0), ""))
+		lines = append(lines, displaywidth.TruncateString(line.text, max(columns-1, 0), ""))
 	}
-	_, _ = io.WriteString(t.w, strings.Join(t.drawn, "\n"))
+	for _, line := range lines {
+		_, _ = fmt.Fprintln(t.screen, line)
+	}
+	t.flush(lines)
+}
+
+// flush writes what the screen was given, of which these lines are live, in the place of the live lines before: the library
+// goes up by as many lines as it wrote and clears what is below. It can't know that a screen which has become narrower since
+// has wrapped them; what they take beyond a row each is gone up here.
+func (t *Terminal) flush(lines []string) {
+	if extra := t.wrapped(); extra > 0 {
+		_, _ = fmt.Fprintf(t.out, cursorUp, extra)
+	}
+	_ = t.screen.Flush(len(lines))
+	t.drawn = lines
+}
+
+func (t *Terminal) wrapped() (rows int) {
+	columns, _ := t.size()
+	for _, line := range t.drawn {
+		rows += max(displaywidth.String(line)-1, 0) / columns
+	}
+	return rows
 }
 
 type mark struct{ unicode, ascii, colour string }

@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
-// screen is a terminal that understands what Terminal writes: line breaks, carriage returns, up, and clear to the end.
+// screen is a terminal that understands what Terminal writes: line breaks, up, and clear to the end. It gives the rows above the
+// cursor, which stands in an empty one.
 func screen(t *testing.T, output string) []string {
 	lines, row := []string{""}, 0
 	up := regexp.MustCompile(`^\x1b\[(\d*)A`)
@@ -23,8 +23,6 @@ func screen(t *testing.T, output string) []string {
 		case strings.HasPrefix(output, "\x1b[J"):
 			lines = append(lines[:row], "")
 			output = output[3:]
-		case output[0] == '\r':
-			output = output[1:] // what follows is always up or clear
 		case output[0] == '\n':
 			row++
 			if row == len(lines) {
@@ -38,13 +36,17 @@ func screen(t *testing.T, output string) []string {
 			output = output[1:]
 		}
 	}
-	return lines
+	if lines[row] != "" {
+		t.Fatalf("the cursor stands behind %q", lines[row])
+	}
+	return lines[:row]
 }
 
 func TestLive(t *testing.T) {
 	var out strings.Builder
 	columns, rows := 20, 4
-	term := &Terminal{Animate: true, Now: time.Now, w: &out, size: func() (int, int) { return columns, rows }}
+	term := newTerminal(&out, true)
+	term.size = func() (int, int) { return columns, rows }
 	check := func(want ...string) {
 		t.Helper()
 		if got := strings.Join(screen(t, out.String()), "|"); got != strings.Join(want, "|") {
@@ -73,20 +75,21 @@ func TestLive(t *testing.T) {
 	for _, vm := range []string{"web", "a", "b", "c", "d"} {
 		term.Live(vm, "")
 	}
-	check("finished", "")
+	check("finished")
 }
 
 // TestResize: a screen that has become narrower has wrapped the live lines, and all of their rows are taken back.
 func TestResize(t *testing.T) {
 	var out strings.Builder
 	columns := 20
-	term := &Terminal{Animate: true, Now: time.Now, w: &out, size: func() (int, int) { return columns, 24 }}
+	term := newTerminal(&out, true)
+	term.size = func() (int, int) { return columns, 24 }
 	term.Live("app", strings.Repeat("a", 19))
 	term.Live("web", "web boots")
 	columns = 10
 	out.Reset()
 	term.Line("finished")
-	want := "\r\x1b[2A\x1b[Jfinished\n" + strings.Repeat("a", 9) + "\nweb boots"
+	want := "\x1b[1A\x1b[2A\x1b[Jfinished\n" + strings.Repeat("a", 9) + "\nweb boots\n"
 	if out.String() != want {
 		t.Errorf("the terminal gets %q, want %q", out.String(), want)
 	}
@@ -94,7 +97,7 @@ func TestResize(t *testing.T) {
 
 func TestNothingIsAnimatedOnAPipe(t *testing.T) {
 	var out strings.Builder
-	term := &Terminal{Now: time.Now, w: &out, size: fallbackSize}
+	term := newTerminal(&out, false)
 	term.Live("app", "app boots")
 	term.Line("finished")
 	if out.String() != "finished\n" {
