@@ -159,10 +159,15 @@ func (c *Client) notListed(instance string, listErr error) error {
 		return err
 	case !exists:
 		return nil
-	case listErr != nil:
+	}
+	dir := c.Dir(instance)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return engine.Advise(fmt.Errorf("%s is a symbolic link to what is not there", dir), "ls -l %s", Quote([]string{dir}))
+	}
+	if listErr != nil {
 		return listErr
 	}
-	return fmt.Errorf("limactl list: says nothing of %s, though %s exists", instance, c.Dir(instance))
+	return fmt.Errorf("limactl list: says nothing of %s, though %s exists", instance, dir)
 }
 
 // Create makes and starts a new instance, under its start lock. It returns once the guest has booted.
