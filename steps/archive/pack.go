@@ -17,7 +17,8 @@ const (
 	treeName  = "tree"  // the file or directory that is carried, whatever its name
 	wholeName = "whole" // an empty file at the end of a packed archive: without it, something is missing
 
-	buffer = 256 << 10
+	buffer = 256 << 10 // bytes: headers and small files travel together
+	piece  = 512 << 10 // bytes of a large file that are read at once, and go past the buffer
 )
 
 // Pack writes the file, symbolic link or directory at source as an archive of `tree`, what is below it, and at last
@@ -25,7 +26,7 @@ const (
 // piece of a file as it is read.
 func Pack(w io.Writer, source string, count func(n int)) (skipped []string, err error) {
 	buffered := bufio.NewWriterSize(w, buffer)
-	p := packer{source: source, tar: tar.NewWriter(buffered), count: count, buf: make([]byte, buffer)}
+	p := packer{source: source, out: buffered, tar: tar.NewWriter(buffered), count: count, buf: make([]byte, piece)}
 	if err := filepath.WalkDir(source, p.visit); err != nil {
 		return nil, err
 	}
@@ -37,6 +38,7 @@ func Pack(w io.Writer, source string, count func(n int)) (skipped []string, err 
 
 type packer struct {
 	source  string
+	out     *bufio.Writer // of tar
 	tar     *tar.Writer
 	count   func(n int)
 	buf     []byte
@@ -97,6 +99,12 @@ func (p *packer) file(path string, header *tar.Header) error {
 	header.Typeflag, header.Size = tar.TypeReg, info.Size()
 	if err := p.tar.WriteHeader(header); err != nil {
 		return err
+	}
+	if info.Size() >= piece {
+		// Behind a header each piece would be copied once more, to fill up what is buffered.
+		if err := p.out.Flush(); err != nil {
+			return err
+		}
 	}
 	n, err := io.CopyBuffer(p.tar, counting{io.LimitReader(file, info.Size()), p.count}, p.buf)
 	if err == nil && n < info.Size() {

@@ -18,6 +18,7 @@ type command struct {
 	args    []string
 	env     []string // beside that of all
 	in, out string   // paths, or empty for nothing
+	before  *command // runs first, and does not count
 }
 
 // hand is a limactl called by hand.
@@ -28,6 +29,11 @@ func (b *bench) hand(args ...string) command {
 // inGuest is a command by hand in the first VM.
 func (b *bench) inGuest(args ...string) command {
 	return b.hand(append([]string{"--tty=false", "shell", "--workdir", "/", "dvm-" + vmName(1)}, args...)...)
+}
+
+// asDeveloper is a shell's command by hand in the first VM, as the user whose VM it is.
+func (b *bench) asDeveloper(line string) command {
+	return b.inGuest("sudo", "-n", "-H", "-u", "developer", "sh", "-c", line)
 }
 
 // ours is a dvm.
@@ -50,6 +56,12 @@ func (c command) with(env ...string) command {
 
 func vmName(i int) string { return "vm" + strconv.Itoa(i) }
 
+// after has another command run first, which does not count.
+func (c command) after(before command) command {
+	c.before = &before
+	return c
+}
+
 // usage is what a command took.
 type usage struct {
 	wall   time.Duration
@@ -62,7 +74,12 @@ func (b *bench) time(c command) (usage, error) {
 	cmd.Env = append(slices.Clone(b.env), c.env...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	begin := time.Now() // to empty the file that is written is a part of it
+	if c.before != nil {
+		if _, err := b.time(*c.before); err != nil {
+			return usage{}, err
+		}
+	}
+	begin := time.Now()
 	if c.in != "" {
 		in, err := os.Open(c.in)
 		if err != nil {
