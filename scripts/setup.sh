@@ -28,25 +28,12 @@ check() {
 	echo "unchanged"
 }
 
-# A subreaper becomes the parent of every orphan among its descendants, in whatever process session they are. So a daemon keeps
-# an ancestor in dvm's session until the script has ended. bash can't ask for it; Fedora's cloud image has Python, and a guest
-# without it keeps its daemons. The number is PR_SET_CHILD_SUBREAPER, see prctl(2).
-as_subreaper=()
-if [[ -x /usr/bin/python3 ]]; then
-	as_subreaper=(/usr/bin/python3 -I -S -c 'import os, sys
-try:
-    import ctypes
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-except (ImportError, OSError, AttributeError):
-    pass
-os.execvp(sys.argv[1], sys.argv[1:])')
-fi
-
 apply() {
 	if [[ ! -O $stamps ]]; then
 		sudo -n install -d -m 0755 -o "$EUID" -- "$stamps"
 	fi
-	local stamp=$stamps/$setup_stamp
+	local stamp=$stamps/$setup_stamp as_subreaper
+	find_subreaper
 	rm -f -- "$stamp"
 	cd
 	# A shell of its own, which has none of this one's variables; the script comes by a pipe, where ps can't see it. The
@@ -60,4 +47,25 @@ apply() {
 	)
 	printf '%s %q\n' "$setup_hash" "$setup_id" >"$stamp.new"
 	mv -f -- "$stamp.new" "$stamp"
+}
+
+# find_subreaper sets as_subreaper to a command before another, which makes that a subreaper: the parent of every orphan among its
+# descendants, in whatever process session they are. So a daemon keeps an ancestor in dvm's session until the script has
+# ended. bash can't ask for it; Fedora's cloud image has Python, and a guest without it keeps its daemons. The number is
+# PR_SET_CHILD_SUBREAPER, see prctl(2).
+find_subreaper() {
+	as_subreaper=()
+	[[ -x /usr/bin/python3 ]] || return 0
+	# What Python changes for itself is not for the script: the signals that it ignores, and LC_CTYPE.
+	as_subreaper=(/usr/bin/python3 -I -S -c 'import os, signal, sys
+try:
+    import ctypes
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+except (ImportError, OSError, AttributeError):
+    pass
+for number in signal.SIGPIPE, signal.SIGXFSZ:
+    signal.signal(number, signal.SIG_DFL)
+with open("/proc/self/environ", "rb") as given:
+    pairs = [pair.split(b"=", 1) for pair in given.read().split(b"\0") if b"=" in pair]
+os.execvpe(sys.argv[1], sys.argv[1:], dict(pairs))')
 }
