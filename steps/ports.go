@@ -21,6 +21,9 @@ const privilegedPorts = 1024
 // conflicts warns of pairs that will not lead where they should. Lima itself starts all the same, and whoever connects then
 // reaches what has the port. What own tells may have been taken by this VM already.
 func (s *instance) conflicts(pairs []lima.Pair, own func(lima.Pair) bool) {
+	if len(pairs) == 0 {
+		return // and no other VM's configuration need be read
+	}
 	claimed := s.claims()
 	for _, pair := range pairs {
 		text, hint := "", ""
