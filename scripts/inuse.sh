@@ -23,8 +23,8 @@ for dir in /proc/[0-9]*; do
 	pid=${dir#/proc/}
 	{ read -r stat <"$dir/stat"; } 2>/dev/null || continue
 	read -r state above _ <<<"${stat##*) }"
-	# A child of this one is its own too: the shell that reads a file.
-	if [[ $state == [ZX] ]] || is_own "$pid" || is_own "$above"; then
+	# Not the children of what started this one: with one connection for all, the same sshd is the parent of everybody's.
+	if [[ $state == [ZX] ]] || is_own "$pid"; then
 		continue
 	fi
 	while IFS= read -r -d '' pair; do
