@@ -34,13 +34,13 @@ func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error 
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, forwardWithin, fmt.Errorf("no answer within %s", forwardWithin))
 	defer cancel()
-	args := []string{"-F", filepath.Join(c.Dir(instance), "ssh.config"), "-O", "forward",
-		"-L", fmt.Sprintf("127.0.0.1:%d:127.0.0.1:%d", pair.Host, pair.Guest), "lima-" + instance}
-	c.note("ssh", args)
-	cmd := exec.CommandContext(ctx, "ssh", args...)
-	cmd.Env = c.environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	said, err := cmd.CombinedOutput()
+	said, err := c.askMaster(ctx, instance, pair)
+	if err != nil && ctx.Err() == nil {
+		// A master that was killed has left its socket, which the next ssh that Lima runs puts right.
+		if _, shellErr := c.run(ctx, c.shellArgs(instance, "true")); shellErr == nil {
+			said, err = c.askMaster(ctx, instance, pair)
+		}
+	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	} else if err != nil {
@@ -50,6 +50,17 @@ func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error 
 		return fmt.Errorf("forward %s by ssh: %w: %s", pair, err, oneLine(strings.TrimSpace(string(said))))
 	}
 	return nil
+}
+
+// askMaster has the ssh that keeps Lima's connection forward a pair. It gives what was said.
+func (c *Client) askMaster(ctx context.Context, instance string, pair Pair) (said []byte, err error) {
+	args := []string{"-F", filepath.Join(c.Dir(instance), "ssh.config"), "-O", "forward",
+		"-L", fmt.Sprintf("127.0.0.1:%d:127.0.0.1:%d", pair.Host, pair.Guest), "lima-" + instance}
+	c.note("ssh", args)
+	cmd := exec.CommandContext(ctx, "ssh", args...)
+	cmd.Env = c.environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd.CombinedOutput()
 }
 
 // liveNote is what dvm remembers of the forwards that it opened in a running instance. They end with the instance, or with

@@ -89,7 +89,10 @@ func (c *Client) Awaits(instance string) (what string) {
 	return what
 }
 
-func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
+func oneLine(text string) string {
+	// ssh ends its lines with a carriage return too.
+	return strings.NewReplacer("\r\n", "; ", "\n", "; ").Replace(text)
+}
 
 // agentRecord is one line of the host agent's log.
 type agentRecord struct {

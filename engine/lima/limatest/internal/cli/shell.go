@@ -45,6 +45,9 @@ func (a *App) shell(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := vm.MendMaster(inst.Dir); err != nil {
+		a.log.warnf("the stand-in's ssh has no master: %v", err)
+	}
 	cut, _ := a.faults.Arg("drop")
 	code, err := vm.Shell(vm.Session{
 		Dir:    inst.Dir,

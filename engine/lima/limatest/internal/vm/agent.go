@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,9 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -41,6 +44,7 @@ type LogRecord struct {
 type agent struct {
 	spec   Spec
 	port   int
+	muxMu  sync.Mutex
 	mux    *muxServer // once the guest's sshd answers
 	events *json.Encoder
 	log    *json.Encoder
@@ -102,11 +106,7 @@ func (a *agent) run() error {
 	}
 	defer remove()
 	defer os.Remove(socket(a.spec.Dir))
-	defer func() {
-		if a.mux != nil {
-			a.mux.Close()
-		}
-	}()
+	defer a.endMaster()
 	a.emit(Status{SSHLocalPort: a.port})
 	if a.spec.OwnNet {
 		defer os.Remove(netSocket(a.spec.Dir))
@@ -171,9 +171,9 @@ func (a *agent) follow(g *guest, stop <-chan os.Signal) error {
 }
 
 // booted says what Lima says when the guest has come so far.
-func (a *agent) booted(report string) (err error) {
+func (a *agent) booted(report string) error {
 	if report == reportSSH {
-		if a.mux, err = serveMux(a.spec.path("ssh.sock"), a.dialGuest); err != nil {
+		if err := a.startMaster(); err != nil {
 			return err
 		}
 		a.record("info", "The essential requirement 1 of 3 is satisfied")
@@ -196,6 +196,24 @@ func (a *agent) booted(report string) (err error) {
 	}
 	a.emit(status)
 	return nil
+}
+
+// startMaster answers ssh.sock, anew where it did so before.
+func (a *agent) startMaster() (err error) {
+	a.endMaster()
+	a.muxMu.Lock()
+	defer a.muxMu.Unlock()
+	a.mux, err = serveMux(a.spec.path("ssh.sock"), a.dialGuest)
+	return err
+}
+
+func (a *agent) endMaster() {
+	a.muxMu.Lock()
+	defer a.muxMu.Unlock()
+	if a.mux != nil {
+		a.mux.Close()
+		a.mux = nil
+	}
 }
 
 func (a *agent) emit(s Status) {
@@ -222,9 +240,36 @@ func (a *agent) serveInfo() (stop func(), err error) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, "{\"sshLocalPort\":%d}\n", a.port)
 	})
+	mux.HandleFunc("POST "+masterPath, func(w http.ResponseWriter, _ *http.Request) {
+		if err := a.startMaster(); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
 	a.record("info", "hostagent socket created at "+path)
 	go http.Serve(l, mux) //nolint:errcheck // ends with the listener
 	return func() { l.Close() }, nil
+}
+
+// masterPath is the stand-in's own: here it is the agent that plays ssh's master.
+const masterPath = "/limatest/master"
+
+// MendMaster does what ssh does that finds a socket whose master has died: it takes the socket away and becomes the master.
+func MendMaster(instanceDir string) error {
+	conn, err := net.Dial("unix", filepath.Join(instanceDir, "ssh.sock"))
+	if err == nil {
+		return conn.Close()
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return nil //nolint:nilerr // there is none, as before the guest has booted
+	}
+	agent := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(instanceDir, "ha.sock"))
+	}}}
+	answer, err := agent.Post("http://agent"+masterPath, "", nil)
+	if err != nil {
+		return err
+	}
+	return answer.Body.Close()
 }
 
 func (a *agent) writeSSHConfig() error {
