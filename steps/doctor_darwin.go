@@ -18,5 +18,7 @@ func hostMemory() (int64, error) {
 	return int64(size), err
 }
 
-// holderOf has no answer of its own: the remedy names the program.
-func holderOf(int) string { return "another program" }
+// holderOf has no answer: the remedy names the program.
+func holderOf(int) (pid int) { return 0 }
+
+func holderName(int) string { return "another program" }

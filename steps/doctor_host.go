@@ -109,7 +109,7 @@ func (d *doctor) port(vm config.VM, port int) Diagnosis {
 		}
 		name := vmName(instance.Name)
 		switch {
-		case name == vm.Name && instance.Status == lima.Running:
+		case name == vm.Name && instance.Status == lima.Running && !isForeign(d.lima, vm.Instance, port):
 			return one(check, Fine, "", "is forwarded to the VM %s", name)[0]
 		case name != vm.Name && instance.Status == lima.Running:
 			return one(check, Odd, "dvm stop "+name, "is forwarded to the running VM %s", name)[0]

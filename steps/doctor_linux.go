@@ -47,8 +47,8 @@ func hostMemory() (int64, error) {
 	return int64(info.Totalram) * int64(info.Unit), nil
 }
 
-// holderOf names the program that listens on a TCP port of this host, as far as /proc tells this user.
-func holderOf(port int) string {
+// holderOf finds the process that listens on a TCP port of this host, as far as /proc tells this user; 0 where it does not.
+func holderOf(port int) (pid int) {
 	socket := ""
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		if inode := listening(table, port); inode != "" {
@@ -58,12 +58,20 @@ func holderOf(port int) string {
 	files, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, file := range files {
 		if target, err := os.Readlink(file); err == nil && socket != "" && target == socket {
-			process := filepath.Dir(filepath.Dir(file))
-			name, _ := os.ReadFile(filepath.Join(process, "comm"))
-			return fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(name)), filepath.Base(process))
+			pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(file))))
+			return pid
 		}
 	}
-	return "another user's program"
+	return 0
+}
+
+// holderName names who holderOf found.
+func holderName(pid int) string {
+	if pid == 0 {
+		return "another user's program"
+	}
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(name)), pid)
 }
 
 // listening finds the inode of the socket that listens on a port.

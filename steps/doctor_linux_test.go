@@ -14,8 +14,11 @@ func TestHolderOf(t *testing.T) {
 		t.Skip("no IPv6 on this host")
 	}
 	defer listener.Close()
-	got := holderOf(listener.Addr().(*net.TCPAddr).Port)
-	if want := fmt.Sprintf("(pid %d)", os.Getpid()); !strings.HasSuffix(got, want) {
-		t.Errorf("a port that this test holds is held by %q, want %s", got, want)
+	pid := holderOf(listener.Addr().(*net.TCPAddr).Port)
+	if pid != os.Getpid() {
+		t.Errorf("a port that this test holds is held by %d, want %d", pid, os.Getpid())
+	}
+	if got, want := holderName(pid), fmt.Sprintf("(pid %d)", pid); !strings.HasSuffix(got, want) {
+		t.Errorf("its name is %q, want %s", got, want)
 	}
 }

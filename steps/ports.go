@@ -19,7 +19,8 @@ import (
 const privilegedPorts = 1024
 
 // conflicts warns of pairs that will not lead where they should. Lima itself starts all the same, and whoever connects then
-// reaches what has the port. What own tells may have been taken by this VM already.
+// reaches what has the port. What own tells may have been taken by this VM already, and then only a holder that is known to be
+// another counts.
 func (s *instance) conflicts(pairs []lima.Pair, own func(lima.Pair) bool) {
 	if len(pairs) == 0 {
 		return // and no other VM's configuration need be read
@@ -27,7 +28,7 @@ func (s *instance) conflicts(pairs []lima.Pair, own func(lima.Pair) bool) {
 	claimed := s.claims()
 	for _, pair := range pairs {
 		text, hint := "", ""
-		if !own(pair) {
+		if !own(pair) || isForeign(s.lima, s.vm.Instance, pair.Host) {
 			text, hint = taken(pair.Host)
 		}
 		other := claimed[pair.Host]
@@ -77,6 +78,12 @@ func (s *instance) claims() map[int]string {
 	return claimed
 }
 
+// isForeign tells whether something else than this VM's Lima is known to have a port of this host.
+func isForeign(client *lima.Client, instance string, port int) bool {
+	pid := holderOf(port)
+	return pid != 0 && !client.Runs(instance, pid)
+}
+
 // freePort tells whether this host's loopback address has the port to give.
 func freePort(port int) bool {
 	text, _ := taken(port)
@@ -92,7 +99,7 @@ func taken(port int) (text, hint string) {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "is taken by " + holderOf(port), fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port)
+		return "is taken by " + holderName(holderOf(port)), fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port)
 	case errors.Is(err, fs.ErrPermission):
 		return "is for root alone, so nothing is forwarded", "sudo sysctl net.ipv4.ip_unprivileged_port_start=" + strconv.Itoa(port)
 	case err != nil:
