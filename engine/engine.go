@@ -162,8 +162,12 @@ type way func(stage Stage, ctx context.Context, observe Observer) error
 
 func take(ctx context.Context, stages []Stage, observe Observer, do way) Report {
 	begin := time.Now()
+	begun := map[string]time.Time{}
 	ended := map[string]Event{}
 	record := func(event Event) {
+		if event.State == Started {
+			begun[event.Step] = time.Now()
+		}
 		if event.State.final() {
 			ended[event.Step] = event
 		}
@@ -183,7 +187,11 @@ func take(ctx context.Context, stages []Stage, observe Observer, do way) Report 
 				if failed {
 					record(Event{Step: name, State: NotRun})
 				} else {
-					record(Event{Step: name, State: Failed, Err: report.Err})
+					event := Event{Step: name, State: Failed, Err: report.Err}
+					if at, ok := begun[name]; ok {
+						event.Took = time.Since(at)
+					}
+					record(event)
 				}
 			}
 			failed = failed || ended[name].State == Failed

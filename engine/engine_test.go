@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"dvm/engine"
 )
@@ -103,5 +104,21 @@ func TestRunIsCancelled(t *testing.T) {
 	report := engine.Run(ctx, []engine.Stage{engine.Single(&step{name: "a", check: func() { cancel(why) }}), engine.Single(last)}, func(engine.Event) {})
 	if !errors.Is(report.Err, why) || !slices.Equal(states(report), []engine.State{engine.OK, engine.Failed}) || last.applied > 0 {
 		t.Errorf("it ended as %v with %v; the last step was applied %d times", states(report), report.Err, last.applied)
+	}
+}
+
+// cut is a stage that ends while its first step runs, and has not said so.
+type cut struct{ silent }
+
+func (c cut) Run(_ context.Context, observe engine.Observer) error {
+	observe(engine.Event{Step: c.silent[0], State: engine.Started})
+	time.Sleep(time.Millisecond)
+	return errors.New("cut")
+}
+
+func TestCutStepTookItsTime(t *testing.T) {
+	report := engine.Run(t.Context(), []engine.Stage{cut{silent{"a", "b"}}}, func(engine.Event) {})
+	if took := report.Steps[0].Took; took < time.Millisecond || report.Steps[1].Took > 0 {
+		t.Errorf("the steps took %s and %s", took, report.Steps[1].Took)
 	}
 }
