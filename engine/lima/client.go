@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -130,20 +131,26 @@ func (c *Client) note(program string, args []string) {
 }
 
 // environment is dvm's own without what would change what limactl runs (SSH) or prints (_LIMA_OUTPUT_IS_TTY), and without
-// secrets: the host agent keeps its environment for as long as the VM runs.
+// secrets: the host agent keeps its environment for as long as the VM runs. It has a home, without which limactl panics.
 func (c *Client) environment() []string {
 	var env []string
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		switch name {
-		case "SSH", "_LIMA_OUTPUT_IS_TTY", "LIMA_HOME":
+		case "SSH", "_LIMA_OUTPUT_IS_TTY", "LIMA_HOME", "HOME":
 			continue
 		}
 		if !slices.Contains(c.Withheld, name) {
 			env = append(env, pair)
 		}
 	}
-	return append(env, "LIMA_HOME="+c.Home)
+	home := os.Getenv("HOME")
+	if home == "" {
+		if me, err := user.Current(); err == nil {
+			home = me.HomeDir
+		}
+	}
+	return append(env, "HOME="+home, "LIMA_HOME="+c.Home)
 }
 
 // run runs limactl to its end and gives its standard output. It ends limactl when ctx does, and then returns the cause.

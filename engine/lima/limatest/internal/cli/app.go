@@ -62,6 +62,11 @@ func (a *App) Run() int {
 
 // prepare reads what does not depend on the command.
 func (a *App) prepare() (err error) {
+	if a.Getenv("HOME") == "" {
+		// The real one panics before its main function.
+		fmt.Fprint(a.Stderr, "panic: $HOME is not defined\n\ngoroutine 1 [running]:\ngithub.com/lima-vm/lima/v2/pkg/must.Must[...](...)\n")
+		return exitError(2)
+	}
 	if a.knobs, err = knob.Read(a.Getenv); err != nil {
 		return err
 	}
@@ -79,10 +84,7 @@ func (a *App) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	a.userDir = u.HomeDir
-	if home := a.Getenv("HOME"); home != "" {
-		a.userDir = home
-	}
+	a.userDir = a.Getenv("HOME")
 	name := u.Username
 	if !regexp.MustCompile(`^[a-z_][a-z0-9_-]*$`).MatchString(name) || name == "admin" {
 		name = "lima"
