@@ -43,7 +43,7 @@ func (s *instance) Check(ctx context.Context) (engine.Finding, error) {
 		return engine.Finding{}, err
 	}
 	if !exists {
-		return s.missing(), nil
+		return s.missing()
 	}
 	if s.lima.Alive(s.vm.Instance) {
 		if s.session, err = s.lima.Connect(s.vm.Instance); err != nil {
@@ -59,13 +59,18 @@ func (s *instance) Check(ctx context.Context) (engine.Finding, error) {
 
 const newVM = "the VM is new"
 
-func (s *instance) missing() engine.Finding {
+// missing is the finding of a VM that has to be made. One that would boot with directories of the host is not.
+func (s *instance) missing() (engine.Finding, error) {
+	if files, _ := s.lima.MountingFiles(); len(files) > 0 {
+		return engine.Finding{}, engine.Advise(fmt.Errorf("%s would have directories of the host mounted, from %s", s.vm.Instance, files[0]),
+			"take the mounts out of that file, then: dvm %s", s.vm.Name)
+	}
 	s.away = newVM
 	pairs := machine(s.vm).Forwards.Pairs
 	s.shadowed(pairs)
 	s.conflicts(pairs, noPair)
 	size := fmt.Sprintf("%d CPUs, %s GiB memory, %s GiB disk", s.vm.CPUs, s.vm.Memory, s.vm.Disk)
-	return engine.Finding{Change: true, Why: "create: " + size, From: "no VM", To: size}
+	return engine.Finding{Change: true, Why: "create: " + size, From: "no VM", To: size}, nil
 }
 
 func (s *instance) look(ctx context.Context) (engine.Finding, error) {
@@ -74,7 +79,7 @@ func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 		return engine.Finding{}, err
 	}
 	if found == nil {
-		return s.missing(), nil
+		return s.missing()
 	}
 	if err := s.refuse(found); err != nil {
 		return engine.Finding{}, err
