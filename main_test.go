@@ -160,7 +160,6 @@ func setUp(t *testing.T, env *testscript.Env) error {
 		env.Setenv("LIMA_TEMPLATES_PATH", os.Getenv("LIMA_TEMPLATES_PATH"))
 		env.Setenv("HOME", os.Getenv("HOME")) // where the images are
 		env.Setenv("USER", os.Getenv("USER"))
-		env.Setenv("DVM_CPUS", "2")
 	}
 	env.Defer(func() {
 		stopAll(t, home)
