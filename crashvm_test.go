@@ -356,7 +356,7 @@ func (vm *crashVM) leftOnHost() string {
 
 // files checks dvm's files on the host: no lock is held, and nothing temporary is left.
 func (vm *crashVM) files() {
-	known := []string{"_dvm", "_dvm/dvm-app.start.lock", "_dvm/dvm-app.sync.lock", "_dvm/dvm-app.live.json", "_dvm/scratch",
+	known := []string{"_dvm", "_dvm/dvm-app.start.lock", "_dvm/dvm-app.sync.lock", "_dvm/dvm-app.live.json", "_dvm/key.lock", "_dvm/scratch",
 		"dvm", "dvm/app", "dvm/app/events.jsonl", "dvm/app/lima.log", "dvm/app/lima.failed.log", "dvm/app/setup.log", "dvm/app/setup.failed.log"}
 	for root, top := range map[string]string{vm.home: "_dvm", vm.state(): "dvm"} {
 		err := filepath.WalkDir(filepath.Join(root, top), func(path string, _ os.DirEntry, err error) error {

@@ -172,7 +172,9 @@ func (c *Client) notListed(instance string, listErr error) error {
 
 // Create makes and starts a new instance, under its start lock. It returns once the guest has booted.
 func (c *Client) Create(ctx context.Context, lock *Lock, m Machine) error {
-	return c.unlessTooOld(ctx, c.runAgent(ctx, lock, m.Instance, c.CreateArgs(m)))
+	return c.keyed(ctx, func() error {
+		return c.unlessTooOld(ctx, c.runAgent(ctx, lock, m.Instance, c.CreateArgs(m)))
+	})
 }
 
 // Start starts an instance that the caller has just seen stopped, under its start lock.

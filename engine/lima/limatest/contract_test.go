@@ -1,14 +1,19 @@
 package limatest_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // replay is a group of recordings that need the same state, in an order in which they can follow each other.
@@ -81,6 +86,7 @@ func replays() []replay {
 			"63-hostagent-killed-start", "63-hostagent-killed-stop", "63-hostagent-killed-delete", "63-hostagent-killed-stop-force",
 			"65-after-crash-start",
 		}},
+		{state: "a key that comes when none was found", set: setKeyRace, guests: true, cases: []string{"83-create-key-race"}},
 	}
 }
 
@@ -185,6 +191,38 @@ func setEmptyDir(l *lima) {
 func setAgentKilled(l *lima) {
 	l.boot(recordedName)
 	killAgent(l)
+}
+
+// setKeyRace has a key made while a creation that has found none waits for the lock under which it makes one.
+func setKeyRace(l *lima) {
+	config := filepath.Join(l.home, "_config")
+	if err := os.Mkdir(config, 0o700); err != nil {
+		l.t.Fatal(err)
+	}
+	dir, err := os.Open(config)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		l.t.Fatal(err)
+	}
+	info, err := dir.Stat()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	waiter := regexp.MustCompile(fmt.Sprintf(`-> FLOCK .*:%d 0 EOF`, info.Sys().(*syscall.Stat_t).Ino))
+	go func() {
+		defer dir.Close()
+		ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
+		defer cancel()
+		for ctx.Err() == nil {
+			if locks, _ := os.ReadFile("/proc/locks"); waiter.Match(locks) {
+				_ = os.WriteFile(filepath.Join(config, "user"), nil, 0o600) // where it fails, so does the replay
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
 }
 
 func killAgent(l *lima) {

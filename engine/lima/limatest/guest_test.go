@@ -61,6 +61,7 @@ func TestSessionsShareOneMount(t *testing.T) {
 
 func TestInstancesAreSeparate(t *testing.T) {
 	l := newGuestLima(t)
+	l.must("create", "--name", "first", "--mount-none", "template:fedora") // makes the key: two at once can't
 	names := []string{"a", "b", "c"}
 	done := make(chan answer)
 	for _, name := range names {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"dvm/engine/lima/limatest/internal/knob"
 	"dvm/engine/lima/limatest/internal/limayaml"
 	"dvm/engine/lima/limatest/internal/store"
@@ -171,16 +173,26 @@ func (a *App) createInstance(name string, content []byte) (*store.Instance, erro
 	if err := limayaml.Validate(y); err != nil {
 		return nil, err
 	}
-	if err := a.makeConfig(); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
+	inst, err := a.fill(name, content)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
+	return inst, nil
+}
+
+// fill writes what the directory of a new instance has before it is started.
+func (a *App) fill(name string, content []byte) (*store.Instance, error) {
+	dir := a.home.Dir(name)
 	if err := os.WriteFile(yamlPath(dir), content, 0o644); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "lima-version"), []byte("v"+version), 0o444); err != nil {
+		return nil, err
+	}
+	if err := a.makeKeys(); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "cloud-config.yaml"), []byte("#cloud-config\n"), 0o444); err != nil {
@@ -189,22 +201,54 @@ func (a *App) createInstance(name string, content []byte) (*store.Instance, erro
 	return a.inspect(name)
 }
 
-// makeConfig makes LIMA_HOME and the key pair that every instance shares.
-func (a *App) makeConfig() error {
+// makeKeys makes the key pair that every instance shares. As in Lima, who finds none does not look again once it has the
+// lock: of two at once in a fresh LIMA_HOME, one fails.
+func (a *App) makeKeys() error {
 	dir := a.home.ConfigDir()
+	key := filepath.Join(dir, "user")
+	_, err := os.Stat(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = locked(dir, func() error { return keygen(key) })
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(key + ".pub"); err != nil {
+		return fmt.Errorf("failed to read ssh public key %#q: %w", key+".pub", err)
+	}
+	return nil
+}
+
+// locked runs something under the kernel's lock of a directory, which it makes.
+func locked(dir string, run func() error) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{"user", "user.pub"} {
-		path := filepath.Join(dir, name)
-		if _, err := os.Stat(path); err == nil {
-			continue
-		}
-		if err := os.WriteFile(path, []byte("a key of the stand-in: it opens nothing\n"), 0o600); err != nil {
-			return err
-		}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
 	}
-	return nil
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return err
+	}
+	return run()
+}
+
+// keygenTime is what a real ssh-keygen takes.
+const keygenTime = 15 * time.Millisecond
+
+// keygen is ssh-keygen without anybody to ask.
+func keygen(key string) error {
+	time.Sleep(keygenTime)
+	if _, err := os.Stat(key); err == nil {
+		return fmt.Errorf("failed to run [ssh-keygen -t ed25519 -q -N  -C lima -f %s]: %#q: exit status 1", key, key+" already exists.\nOverwrite (y/n)? ")
+	}
+	const opensNothing = "a key of the stand-in: it opens nothing\n"
+	if err := os.WriteFile(key, []byte(opensNothing), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(key+".pub", []byte(opensNothing), 0o644)
 }
 
 // download is where Lima gets the image: a failure leaves the instance's directory behind.
