@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"dvm/engine"
 	"dvm/engine/lima"
@@ -173,18 +174,37 @@ func (s *instance) amend(ctx context.Context, lock *lima.Lock, a adjustment) err
 	return s.lima.Amend(ctx, lock, s.vm.Instance, a.amended())
 }
 
+// What a dvm that was killed had started in the guest takes a moment to end, and is nobody's work.
+const (
+	workLooks = 3
+	workPause = time.Second
+)
+
 // idle refuses to go on where a restart would end what somebody runs.
 func (s *instance) idle(ctx context.Context) error {
 	if s.vm.Force {
 		return nil
 	}
 	hint := fmt.Sprintf("dvm stop %[1]s stops it all the same; then: dvm %[1]s", s.vm.Name)
-	found, err := s.lima.Work(ctx, s.vm.Instance)
-	if err != nil {
-		return engine.Advise(fmt.Errorf("look for work that a restart would end: %w", err), "%s", hint)
+	for look := 1; ; look++ {
+		found, err := s.lima.Work(ctx, s.vm.Instance)
+		if err != nil {
+			return engine.Advise(fmt.Errorf("look for work that a restart would end: %w", err), "%s", hint)
+		}
+		if found == "" {
+			return nil
+		}
+		found = strings.ReplaceAll(strings.TrimSpace(found), "\n", ", ")
+		if look == workLooks {
+			return engine.Advise(fmt.Errorf("a restart would end what runs in it: %s", found), "%s", hint)
+		}
+		if look == 1 {
+			s.waiting("to see whether it ends: " + found)
+		}
+		select {
+		case <-time.After(workPause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	if found != "" {
-		return engine.Advise(fmt.Errorf("a restart would end what runs in it: %s", strings.ReplaceAll(strings.TrimSpace(found), "\n", ", ")), "%s", hint)
-	}
-	return nil
 }
