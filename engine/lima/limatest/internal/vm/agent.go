@@ -260,7 +260,7 @@ func MendMaster(instanceDir string) error {
 		return conn.Close()
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return nil //nolint:nilerr // there is none, as before the guest has booted
+		return nil // there is none, as before the guest has booted
 	}
 	agent := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(instanceDir, "ha.sock"))
