@@ -5,7 +5,8 @@
 # Result on stdout: lines `COMMAND (pid N, USER)` for what has no children, and done at the end. Who reads it must not
 # trust it.
 #
-# What came by ssh has an environment that says so, and what sudo then started has one that names its caller.
+# What came by ssh has an environment that says so, and what sudo then started has one that names its caller. Of that, agents
+# that commands leave behind are nobody's work: the next command starts them anew.
 set -uo pipefail
 
 # is_own PID: this program, or what it was started by.
@@ -42,6 +43,9 @@ done
 for pid in "${!parent[@]}"; do
 	[[ -z ${has_child[$pid]:-} ]] || continue
 	{ read -r name <"/proc/$pid/comm" && user=$(stat -c %U -- "/proc/$pid"); } 2>/dev/null || continue
+	case $name in
+	ssh-agent | gpg-agent | dirmngr | keyboxd | scdaemon | catatonit | dbus-daemon | dbus-broker*) continue ;;
+	esac
 	printf '%s (pid %s, %s)\n' "$name" "$pid" "$user"
 done
 echo 'done'

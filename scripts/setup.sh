@@ -61,7 +61,7 @@ find_subreaper() {
 try:
     import ctypes
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-except (ImportError, OSError, AttributeError):
+except Exception:
     pass
 for number in signal.SIGPIPE, signal.SIGXFSZ:
     signal.signal(number, signal.SIG_DFL)
