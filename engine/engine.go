@@ -45,7 +45,7 @@ type Event struct {
 	From   string        // of a planned change: what there is
 	To     string        // of a planned change: what is wanted; of a change: what there is now, where that is to be told
 	Hint   string        // of a warning or a failure: a command to type
-	Took   time.Duration // of a final state
+	Took   time.Duration // of a final state, filled in by Run and Plan
 	Err    error         // of a failed step
 	Status int           // exit status of what failed, where it has one and somebody looked
 }
@@ -87,10 +87,9 @@ type single struct{ step Step }
 func (s single) Names() []string { return []string{s.step.Name()} }
 
 func (s single) Run(ctx context.Context, observe Observer) error {
-	begin := time.Now()
 	name := s.step.Name()
 	finish := func(state State, why string, err error) error {
-		observe(Event{Step: name, State: state, Why: why, Took: time.Since(begin), Err: err})
+		observe(Event{Step: name, State: state, Why: why, Err: err})
 		return err
 	}
 	observe(Event{Step: name, State: Started})
@@ -162,14 +161,18 @@ type way func(stage Stage, ctx context.Context, observe Observer) error
 
 func take(ctx context.Context, stages []Stage, observe Observer, do way) Report {
 	begin := time.Now()
-	begun := map[string]time.Time{}
+	begun := map[string]time.Time{} // or the first word of it, where it waits before it begins
 	ended := map[string]Event{}
 	record := func(event Event) {
-		if event.State == Started {
-			begun[event.Step] = time.Now()
-		}
-		if event.State.final() {
+		at, known := begun[event.Step]
+		switch {
+		case event.State.final():
+			if known {
+				event.Took = time.Since(at)
+			}
 			ended[event.Step] = event
+		case event.State == Started || !known:
+			begun[event.Step] = time.Now()
 		}
 		observe(event)
 	}
@@ -187,11 +190,7 @@ func take(ctx context.Context, stages []Stage, observe Observer, do way) Report 
 				if failed {
 					record(Event{Step: name, State: NotRun})
 				} else {
-					event := Event{Step: name, State: Failed, Err: report.Err}
-					if at, ok := begun[name]; ok {
-						event.Took = time.Since(at)
-					}
-					record(event)
+					record(Event{Step: name, State: Failed, Err: report.Err})
 				}
 			}
 			failed = failed || ended[name].State == Failed

@@ -66,7 +66,7 @@ func (l *logFile) open() error {
 		return nil
 	}
 	for _, path := range []string{l.path, older(l.path)} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := remove(path); err != nil {
 			return fmt.Errorf("start the log anew: %w", err)
 		}
 	}
@@ -84,7 +84,7 @@ func (l *logFile) open() error {
 func (l *logFile) startAnew() error {
 	// Not over the last generation: a rename that replaces a file makes ext4 write the new one to disk at once, see
 	// auto_da_alloc in ext4(5), and most of a flood is gone before its turn to be written comes.
-	if err := os.Remove(older(l.path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := remove(older(l.path)); err != nil {
 		return fmt.Errorf("start the log anew: %w", err)
 	}
 	if err := os.Rename(l.path, older(l.path)); err != nil {
@@ -114,13 +114,21 @@ func (l *logFile) close() error {
 	return l.file.Close()
 }
 
+// remove takes a file away that may be gone already.
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 func failedPath(path string) string { return path[:len(path)-len(".log")] + ".failed.log" }
 
 // keepFailed gives the log and its last generation second names that the next run leaves alone.
 func keepFailed(path string) error {
 	kept := failedPath(path)
 	for from, to := range map[string]string{path: kept, older(path): older(kept)} {
-		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := remove(to); err != nil {
 			return fmt.Errorf("keep the log: %w", err)
 		}
 		if err := os.Link(from, to); err != nil && (from == path || !errors.Is(err, fs.ErrNotExist)) {

@@ -89,7 +89,7 @@ func Remove(stateDir, vm string) error {
 	dir := filepath.Join(stateDir, vm)
 	for _, name := range []string{limaLog, setupLog, failedPath(limaLog), failedPath(setupLog), eventsLog} {
 		for _, generation := range []string{name, older(name)} {
-			if err := os.Remove(filepath.Join(dir, generation)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := remove(filepath.Join(dir, generation)); err != nil {
 				return fmt.Errorf("delete the logs: %w", err)
 			}
 		}

@@ -92,7 +92,8 @@ func (t *Terminal) Ask(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, _ = fmt.Fprintf(t.screen, format, args...)
-	t.flush(nil)
+	columns, _ := t.size()
+	t.flush(columns, nil)
 }
 
 // Live replaces the live line of that key; empty text removes it. It does nothing where nothing can be animated.
@@ -121,31 +122,26 @@ func (t *Terminal) draw() {
 	columns, rows := t.size()
 	var lines []string
 	for _, line := range t.live[:min(len(t.live), max(rows-1, 1))] {
-		lines = append(lines, displaywidth.TruncateString(line.text, max(columns-1, 0), ""))
+		text := displaywidth.TruncateString(line.text, max(columns-1, 0), "")
+		_, _ = fmt.Fprintln(t.screen, text)
+		lines = append(lines, text)
 	}
-	for _, line := range lines {
-		_, _ = fmt.Fprintln(t.screen, line)
-	}
-	t.flush(lines)
+	t.flush(columns, lines)
 }
 
 // flush writes what the screen was given, of which these lines are live, in the place of the live lines before: the library
 // goes up by as many lines as it wrote and clears what is below. It can't know that a screen which has become narrower since
 // has wrapped them; what they take beyond a row each is gone up here.
-func (t *Terminal) flush(lines []string) {
-	if extra := t.wrapped(); extra > 0 {
-		_, _ = fmt.Fprintf(t.out, cursorUp, extra)
+func (t *Terminal) flush(columns int, lines []string) {
+	wrapped := 0
+	for _, line := range t.drawn {
+		wrapped += max(displaywidth.String(line)-1, 0) / columns
+	}
+	if wrapped > 0 {
+		_, _ = fmt.Fprintf(t.out, cursorUp, wrapped)
 	}
 	_ = t.screen.Flush(len(lines))
 	t.drawn = lines
-}
-
-func (t *Terminal) wrapped() (rows int) {
-	columns, _ := t.size()
-	for _, line := range t.drawn {
-		rows += max(displaywidth.String(line)-1, 0) / columns
-	}
-	return rows
 }
 
 type mark struct{ unicode, ascii, colour string }

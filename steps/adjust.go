@@ -201,10 +201,8 @@ func (s *instance) idle(ctx context.Context) error {
 		if look == 1 {
 			s.waiting("to see whether it ends: " + found)
 		}
-		select {
-		case <-time.After(workPause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := pause(ctx, workPause); err != nil {
+			return err
 		}
 	}
 }

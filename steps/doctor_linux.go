@@ -55,9 +55,12 @@ func holderOf(port int) (pid int) {
 			socket = "socket:[" + inode + "]"
 		}
 	}
+	if socket == "" {
+		return 0 // nobody does, and no process need be looked at
+	}
 	files, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, file := range files {
-		if target, err := os.Readlink(file); err == nil && socket != "" && target == socket {
+		if target, err := os.Readlink(file); err == nil && target == socket {
 			pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(file))))
 			return pid
 		}

@@ -154,7 +154,7 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 	if err != nil {
 		return err
 	}
-	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe, begin: time.Now()}
+	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe}
 	err = session.Run(ctx, g.program(mode), events.report, func(index int, lines string) (quotable bool) {
 		if index >= len(g.steps) {
 			return true // of ssh, after the last step
@@ -176,7 +176,6 @@ type markerEvents struct {
 	observe engine.Observer
 	next    int // the step that has not ended
 	said    int // markers of that step
-	begin   time.Time
 	failed  error
 	words   lastWords
 }
@@ -191,19 +190,18 @@ func (e *markerEvents) report(m lima.Marker) error {
 		return nil
 	}
 	step := e.steps[m.Index]
-	event := engine.Event{Step: step.name, Why: m.Text, Took: time.Since(e.begin)}
+	event := engine.Event{Step: step.name, Why: m.Text}
 	switch m.Event {
 	case "booting":
-		event.State, event.Why, event.Took = engine.Waiting, "for the guest to boot", 0
+		event.State, event.Why = engine.Waiting, "for the guest to boot"
 	case "locked":
-		event.State, event.Why, event.Took = engine.Waiting, "for the guest work of an earlier sync to end", 0
+		event.State, event.Why = engine.Waiting, "for the guest work of an earlier sync to end"
 	case "waits":
-		event.State, event.Took = engine.Waiting, 0
+		event.State = engine.Waiting
 	case "begin":
-		e.begin = time.Now()
-		event.State, event.Took = engine.Started, 0
+		event.State = engine.Started
 	case "apply":
-		event.State, event.Took = engine.Applying, 0
+		event.State = engine.Applying
 	case "ok":
 		event.State = engine.OK
 	case "changed":

@@ -246,11 +246,19 @@ func (s *instance) settled(ctx context.Context) (found *lima.Instance, err error
 		if look == 1 {
 			s.waiting("to see whether it stays broken")
 		}
-		select {
-		case <-time.After(brokenPause):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		if err := pause(ctx, brokenPause); err != nil {
+			return nil, err
 		}
+	}
+}
+
+// pause waits, and fails with the cause where ctx ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

@@ -90,8 +90,8 @@ func (c *Client) Awaits(instance string) (what string) {
 }
 
 func oneLine(text string) string {
-	// ssh ends its lines with a carriage return too.
-	return strings.NewReplacer("\r\n", "; ", "\n", "; ").Replace(text)
+	text = strings.ReplaceAll(text, "\r\n", "\n") // as ssh ends its lines
+	return strings.ReplaceAll(text, "\n", "; ")
 }
 
 // agentRecord is one line of the host agent's log.

@@ -1,11 +1,9 @@
 package store
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,7 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
+
+	"dvm/engine/lima/limatest/internal/vm"
 )
 
 // ReadPID is the PID in a file, 0 where there is no such file or the process is gone; the file is then removed,
@@ -55,21 +54,7 @@ func Alive(pid int) bool {
 
 // agentPort asks the host agent for its ssh port.
 func agentPort(sock string) (int, error) {
-	client := http.Client{
-		Timeout: 3 * time.Second,
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				var d net.Dialer
-				return d.DialContext(ctx, "unix", sock)
-			},
-		},
-	}
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://lima-hostagent/v1/info", nil)
-	if err != nil {
-		return 0, err
-	}
-	resp, err := client.Do(req)
+	resp, err := vm.AskAgent(sock, http.MethodGet, "/v1/info")
 	if err != nil {
 		return 0, err
 	}

@@ -200,9 +200,11 @@ func (a *agent) booted(report string) error {
 
 // startMaster answers ssh.sock, anew where it did so before.
 func (a *agent) startMaster() (err error) {
-	a.endMaster()
 	a.muxMu.Lock()
 	defer a.muxMu.Unlock()
+	if a.mux != nil {
+		a.mux.Close()
+	}
 	a.mux, err = serveMux(a.spec.path("ssh.sock"), a.dialGuest)
 	return err
 }
@@ -212,7 +214,6 @@ func (a *agent) endMaster() {
 	defer a.muxMu.Unlock()
 	if a.mux != nil {
 		a.mux.Close()
-		a.mux = nil
 	}
 }
 
@@ -262,14 +263,30 @@ func MendMaster(instanceDir string) error {
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return nil // there is none, as before the guest has booted
 	}
-	agent := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(instanceDir, "ha.sock"))
-	}}}
-	answer, err := agent.Post("http://agent"+masterPath, "", nil)
+	answer, err := AskAgent(filepath.Join(instanceDir, "ha.sock"), http.MethodPost, masterPath)
 	if err != nil {
 		return err
 	}
 	return answer.Body.Close()
+}
+
+// AskAgent has the host agent behind a socket answer a request.
+func AskAgent(sock, method, path string) (*http.Response, error) {
+	client := http.Client{
+		Timeout: 3 * time.Second,
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				var d net.Dialer
+				return d.DialContext(ctx, "unix", sock)
+			},
+		},
+	}
+	req, err := http.NewRequestWithContext(context.Background(), method, "http://lima-hostagent"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(req)
 }
 
 func (a *agent) writeSSHConfig() error {
