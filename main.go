@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,12 +19,7 @@ import (
 	"dvm/steps"
 )
 
-// collectAt lets the heap grow to three times what lives before it is collected. dvm keeps little, and what it turns over is what
-// guests print: a collection each few MiB would cost a tenth of the time that a gigabyte takes.
-const collectAt = 200 // per cent, see debug.SetGCPercent
-
 func main() {
-	debug.SetGCPercent(collectAt)
 	os.Exit(exitCode(run(untilSignal(), os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr))))
 }
 
