@@ -70,8 +70,11 @@ func (vm VM) OnlyOwn() VM {
 	return vm
 }
 
+// HomeDir is the home in the guest of the VM's user.
+func (vm VM) HomeDir() string { return "/home/" + vm.User }
+
 // CodeDir is the directory in the guest that holds the project's code.
-func (vm VM) CodeDir() string { return "/home/" + vm.User + "/code/" + vm.Name }
+func (vm VM) CodeDir() string { return vm.HomeDir() + "/code/" + vm.Name }
 
 // Load reads and checks the environment for a command about the VMs named, or else about all with DVM_ALL, or about
 // DVM_NAME; one of them is needed. Setup scripts and secrets are read as part of it, once, so that what was checked is what

@@ -4,27 +4,29 @@
 # Inputs: DVM_USER, DVM_VM. apply runs as root.
 set -Eeuo pipefail
 
-readonly top=/home/$DVM_USER/code
-readonly code=$top/$DVM_VM
+top=/home/$DVM_USER/code
+code=$top/$DVM_VM
 
-check() {
-	local found wanted
-	found=$(LC_ALL=C exec stat -c '%n: %F, %U, mode %a' -- "$top" "$code" 2>/dev/null) || true
-	wanted="$top: directory, $DVM_USER, mode 755
-$code: directory, $DVM_USER, mode 755"
-	if [[ $found == "$wanted" ]]; then
-		echo "$code"
+look() {
+	local dir found=() wanted=() file_type file_owner file_mode
+	for dir in "$top" "$code"; do
+		wanted+=("$dir: directory, $DVM_USER, mode 755")
+		if find_file "$dir"; then
+			found+=("$dir: $file_type, $file_owner, mode $file_mode")
+		fi
+	done
+	if [[ ${found[*]-} == "${wanted[*]}" ]]; then
+		why=$code
 		return
 	fi
+	printf -v why '%s; ' "${found[@]}"
+	why=${why%; }
 	if hidden; then
-		echo "${found:-$code is out of sight}"
-		exit 3
+		why=${why:-$code is out of sight}
+		return 3
 	fi
-	case $found in
-	*"$code: "*) echo "${found//$'\n'/; }" ;;
-	*) echo "no directory $code" ;;
-	esac
-	exit 1
+	[[ $why == *"$code: "* ]] || why="no directory $code"
+	return 1
 }
 
 # hidden tells whether the step for the user has to come first: to open a home that nobody else can look into, or to make

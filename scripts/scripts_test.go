@@ -35,10 +35,17 @@ type kind struct {
 	program   bool     // it is run, not evaluated
 }
 
-var step = kind{strict: "set -Eeuo pipefail", functions: []string{"check", "apply"}}
+var (
+	step       = kind{strict: "set -Eeuo pipefail", functions: []string{"check", "apply"}}
+	stepLooked = kind{strict: "set -Eeuo pipefail", functions: []string{"look", "apply"}} // see session.sh
+)
 
 // kinds holds what is not a step.
 var kinds = map[string]kind{
+	"user.sh":        stepLooked,
+	"code.sh":        stepLooked,
+	"subids.sh":      stepLooked,
+	"setup.sh":       stepLooked,
 	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}},         // outlives its steps' failures
 	"terminal.sh":    {strict: "set -uo pipefail", functions: []string{"settle_terminal"}}, // comes before a program
 	"transaction.sh": {strict: "set -Eeuo pipefail", functions: []string{"busy"}},
@@ -109,6 +116,39 @@ func declared(file *syntax.File) (names []string) {
 		}
 	}
 	return names
+}
+
+// TestLooksSpareTheSession: a look runs in the session's own shell, so that its script must not define again what that one
+// lives by, nor end it.
+func TestLooksSpareTheSession(t *testing.T) {
+	session := declared(parse(t, "session.sh", scripts.EndSessions+scripts.Session))
+	for name, text := range map[string]string{"user.sh": scripts.User, "code.sh": scripts.Code, "subids.sh": scripts.SubIDs, "setup.sh": scripts.Setup} {
+		file := parse(t, name, text)
+		for _, function := range declared(file) {
+			if slices.Contains(session, function) {
+				t.Errorf("%s defines %s, and so does the session", name, function)
+			}
+		}
+		syntax.Walk(file, func(node syntax.Node) bool {
+			switch node := node.(type) {
+			case *syntax.Subshell, *syntax.CmdSubst:
+				return false
+			case *syntax.DeclClause:
+				if node.Variant.Value == "readonly" {
+					t.Errorf("%s, line %d: readonly, which a second look would meet", name, node.Pos().Line())
+				}
+			case *syntax.CallExpr:
+				if len(node.Args) > 0 && (node.Args[0].Lit() == "exit" || node.Args[0].Lit() == "trap") {
+					t.Errorf("%s, line %d: %s would be the session's", name, node.Pos().Line(), node.Args[0].Lit())
+				}
+			case *syntax.Assign:
+				if node.Name != nil && (strings.HasPrefix(node.Name.Value, "session_") || strings.HasPrefix(node.Name.Value, "step_")) {
+					t.Errorf("%s, line %d: sets %s", name, node.Pos().Line(), node.Name.Value)
+				}
+			}
+			return true
+		})
+	}
 }
 
 // TestBuiltIns holds each built-in setup script's header against what the script reads, and against the rules.

@@ -8,19 +8,24 @@
 #   session_lock_wait  seconds that another session's guest work may still take
 #   session_turn_wait  seconds that a step waits for its turn, see below
 #   session_values     shell assignments that every step may read (DVM_USER=..., ...)
+#   session_paths      an array of the paths, all absolute, that looks ask find_file about
 #   step_name[i]       for messages; the other arrays have the same indices
 #   step_root[i]       1: apply runs as root, else as Lima's account
 #   step_force[i]      1: apply runs also where the check finds nothing to do
 #   step_builds[i]     1: its check may answer otherwise once an earlier step has been applied
+#   step_looks[i]      1: it has a look, else a check
 #   step_tells[i]      1: what its check says after an apply is told, on a second line of the text
 #   step_values[i]     shell assignments for this step alone
-#   step_script[i]     the text of a script that defines check and apply
+#   step_script[i]     the text of a script that defines apply, and look or check
 #   step_turn[i]       the text of a script that defines busy, or nothing
 #
 # A step's check writes a line that says why to stdout, a second one with a user's name if it proposes one, and ends with
 #   0  it is so already      1  something is to do      else  it can't be done, or must not be
 # or 3 where an earlier step has to be applied before it can tell, which only a session that changes nothing can meet.
 # An apply is followed by a second check.
+#
+# A look is a check that runs in the session's own shell, since a fork costs more than what it does: it sets why, and returns.
+# It runs no process, and leaves nothing behind that another step would mind. errexit is ignored in it.
 #
 # A step's busy writes what else in the guest the apply must not meet, and succeeds while that goes on. It is waited for
 # before an apply, and after one that failed because the other came first; the apply is then tried again. A step whose turn
@@ -33,19 +38,16 @@
 #
 # endsessions.sh comes before it, for that.
 #
-# shellcheck disable=SC2154 # the inputs are assigned before this text
+# shellcheck disable=SC2154,SC2034 # the inputs are assigned before this text, and looks read what find_file sets
 set -uo pipefail
 
 session() {
 	exec 3>&1 4<&0 1>&2 </dev/null
 	# The lock belongs to the open file, and so to the watcher too: it is free when the work has ended, not before.
 	exec 5<"$HOME"
-	watch_host &
-	session_watcher=$!
-	disown
 	emit hello 0 0 ""
+	session_watcher="" session_locked="" session_first="" session_files_known=""
 	if wait_for_boot; then
-		session_locked="" session_first=""
 		local i failed
 		for i in "${!step_name[@]}"; do
 			# Not in a condition, where bash would ignore errexit in all that the step runs.
@@ -55,7 +57,7 @@ session() {
 		done
 	fi
 	# Before the host is told, which then closes stdin: what a script left running on purpose is to live on.
-	kill "$session_watcher"
+	[[ -z $session_watcher ]] || kill "$session_watcher"
 	emit end 0 0 ""
 }
 
@@ -63,6 +65,14 @@ emit() { printf '%s %s %s %s %s\n' "$session_nonce" "$1" "$2" "$3" "${4//$'\n'/$
 
 # fence follows a line break, since what came before may have ended without one.
 fence() { printf '\n%s %s\n' "$session_nonce" "$1" >&2; }
+
+# begin_watch comes before whatever may last or has processes. A session of looks alone spends none on it.
+begin_watch() {
+	[[ -z $session_watcher ]] || return 0
+	watch_host &
+	session_watcher=$!
+	disown
+}
 
 # watch_host ends the session's processes when the host goes away. Root does it, because steps have children that are root's.
 watch_host() {
@@ -76,12 +86,16 @@ watch_host() {
 	sudo -n bash -c "$(declare -f end_sessions find_members)"'; end_sessions "$1" "$2"' watch_host "$BASHPID" "$session"
 }
 
+# host_gone tells it where nothing watches: stdin, on which no more is to come, is at its end.
+host_gone() { read -r -t 0 -u 4; }
+
 wait_for_boot() {
 	# Seconds slept are counted: the clock of a guest that boots may jump.
 	local waited=0
 	[[ -e /run/lima-boot-done ]] && return
 	emit booting 0 0 ""
 	until [[ -e /run/lima-boot-done ]]; do
+		! host_gone || exit
 		if ((waited++ >= session_boot_wait)); then
 			emit refused 0 0 "the guest has not booted within $session_boot_wait s"
 			return 1
@@ -90,15 +104,17 @@ wait_for_boot() {
 	done
 }
 
-# lock keeps two sessions' changes from mixing. It is taken before the first change, so that a session that changes
+# begin_work keeps two sessions' changes from mixing. It comes before the first change, so that a session that changes
 # nothing spends no process on it. It fails with 2 where it had to wait: what was checked may have changed since.
-lock() {
+begin_work() {
 	[[ -z $session_locked ]] || return 0
 	session_locked=1
+	begin_watch
 	flock -n 5 && return
 	emit locked "$1" 0 ""
-	flock -w "$session_lock_wait" 5 && return 2
-	return 1
+	flock -w "$session_lock_wait" 5 || return 1
+	session_files_known=""
+	return 2
 }
 
 # run_step fails where the steps after it must not run.
@@ -107,7 +123,7 @@ run_step() {
 	emit begin "$i" 0 ""
 	first_check "$i"
 	if ((status == 1)) && [[ $session_mode == apply ]]; then
-		lock "$i"
+		begin_work "$i"
 		case $? in
 		0) ;;
 		2) first_check "$i" ;;
@@ -163,15 +179,61 @@ first_check() {
 
 # check_step sets why and status of the step's check.
 check_step() {
-	why=$(
-		exec 3>&- 4<&- 5<&-
+	if [[ ${step_looks[$1]} == 1 ]]; then
+		why=""
 		eval "$session_values"
 		eval "${step_values[$1]}"
 		eval "${step_script[$1]}"
-		check
-	)
-	status=$?
+		if look; then
+			status=0
+		else
+			status=$?
+		fi
+		set +e
+	else
+		begin_watch
+		why=$(
+			exec 3>&- 4<&- 5<&-
+			eval "$session_values"
+			eval "${step_values[$1]}"
+			eval "${step_script[$1]}"
+			check
+		)
+		status=$?
+	fi
 	why=${why:0:1000}
+}
+
+# find_file PATH sets file_type, file_uid, file_owner and file_mode. It fails for what is not there, or out of sight. One
+# process answers for the files of all steps, until one is applied.
+find_file() {
+	local line
+	[[ -n $session_files_known ]] || find_files
+	for line in "${session_files[@]}"; do
+		if [[ $line == "$1:"* ]]; then
+			IFS=: read -r _ file_type file_uid file_owner file_mode <<<"$line"
+			return
+		fi
+	done
+	return 1
+}
+
+# find_files ends with the host also where a file system does not answer.
+find_files() {
+	local line status=0
+	session_files=() session_files_known=1
+	exec 6< <(exec 3>&- 4<&- 5<&- && LC_ALL=C exec stat -c '%n:%F:%u:%U:%a' -- "${session_paths[@]}" 2>/dev/null)
+	while ((status == 0 || status > 128)); do
+		IFS= read -r -t 1 -u 6 line
+		status=$?
+		if ((status == 0)); then
+			session_files+=("$line")
+		elif ((status > 128)) && host_gone; then
+			kill -KILL "$!"
+			exit
+		fi
+	done
+	exec 6<&-
 }
 
 apply_and_check() {
@@ -184,6 +246,7 @@ apply_and_check() {
 			emit late "$i" 0 "waited $waited s $other"
 			return 1
 		fi
+		session_files_known=""
 		apply_step "$i"
 		status=$?
 		if ((status == 0)) || ! is_busy "$i"; then

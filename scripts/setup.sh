@@ -8,24 +8,24 @@
 # The stamp lives in the guest, so that it dies with it, and can be read without sudo. While the script runs there is
 # none, so that a script which was stopped half-way runs again.
 #
-# shellcheck disable=SC2154 # the inputs are assigned before this text
+# shellcheck disable=SC2154,SC2034 # the inputs are assigned before this text, and why is for what comes before it
 set -Eeuo pipefail
 
 stamps=/var/lib/dvm/setup
 
-check() {
+look() {
 	local hash=""
 	if [[ -r $stamps/$setup_stamp ]]; then
 		read -r hash _ <"$stamps/$setup_stamp" || true
 	fi
 	if [[ -z $hash ]]; then
-		echo "has not run to its end"
-		exit 1
+		why="has not run to its end"
+		return 1
 	elif [[ $hash != "$setup_hash" ]]; then
-		echo "its content or inputs changed"
-		exit 1
+		why="its content or inputs changed"
+		return 1
 	fi
-	echo "unchanged"
+	why=unchanged
 }
 
 apply() {

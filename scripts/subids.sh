@@ -4,11 +4,11 @@
 #
 # Inputs: DVM_USER, DVM_SUBUID_COUNT, DVM_SUBGID_COUNT. apply runs as root.
 #
-# Both files are read whole by the shell: a check runs no process.
+# Both files are read whole by the shell.
 set -Eeuo pipefail
 
-readonly lowest=524288      # where Fedora's own allocation begins
-readonly highest=4294967294 # the largest id that is not the error value
+lowest=524288      # where Fedora's own allocation begins
+highest=4294967294 # the largest id that is not the error value
 
 # read_ranges FILE sets own_first, own_count, other_first and other_count: who has what. A line may name a uid, which is not
 # known of a user yet to be made.
@@ -17,8 +17,10 @@ read_ranges() {
 	own_first=() own_count=() other_first=() other_count=()
 	[[ -e $1 ]] || return 0
 	while IFS=: read -r owner first count; do
-		[[ $first =~ ^[0-9]+$ && $count =~ ^[0-9]+$ ]] || continue
-		[[ $uid != none || ! $owner =~ ^[0-9]+$ ]] || by_uid=1
+		if ! is_number "$first" || ! is_number "$count"; then
+			continue
+		fi
+		[[ $uid != none ]] || ! is_number "$owner" || by_uid=1
 		if [[ $owner == "$DVM_USER" || $owner == "$uid" ]]; then
 			own_first+=("$first") own_count+=("$count")
 		else
@@ -26,6 +28,9 @@ read_ranges() {
 		fi
 	done <"$1"
 }
+
+# is_number is a pattern, which costs less here than a regular expression.
+is_number() { [[ -n $1 && $1 != *[!0-9]* ]]; }
 
 # clash FIRST COUNT sets until to the end of another's range that overlaps this one, and fails where there is none.
 clash() {
@@ -69,22 +74,21 @@ examine() {
 	[[ -n $enough ]] || problems+=("$1 has ${own_count[*]:-none}, wants $2")
 }
 
-check() {
+look() {
 	local uid by_uid="" own_first own_count other_first other_count problems=()
 	find_uid
 	examine /etc/subuid "$DVM_SUBUID_COUNT"
 	examine /etc/subgid "$DVM_SUBGID_COUNT"
 	if [[ -n $by_uid ]]; then
-		echo "there are ranges of uids, and no user $DVM_USER"
-		exit 3
+		why="there are ranges of uids, and no user $DVM_USER"
+		return 3
 	fi
 	if ((${#problems[@]} > 0)); then
-		local joined
-		printf -v joined '%s; ' "${problems[@]}"
-		echo "${joined%; }"
-		exit 1
+		printf -v why '%s; ' "${problems[@]}"
+		why=${why%; }
+		return 1
 	fi
-	echo "$DVM_SUBUID_COUNT uids, $DVM_SUBGID_COUNT gids"
+	why="$DVM_SUBUID_COUNT uids, $DVM_SUBGID_COUNT gids"
 }
 
 apply() {

@@ -3,15 +3,15 @@
 #
 # Inputs: DVM_USER, DVM_SUDO. apply runs as root.
 #
-# A check reads /etc/passwd and /etc/group and runs one stat. Whether the user may sudo is membership of the group
+# A look reads /etc/passwd and /etc/group, and asks for the home. Whether the user may sudo is membership of the group
 # dvm-sudo, which one fixed file in /etc/sudoers.d names. A useradd or the like that was cut off is told by the lock files
-# that it left, since what else it left out a check can't read; a home that is not whole yet by its mode, which comes last.
+# that it left, since what else it left out a look can't read; a home that is not whole yet by its mode, which comes last.
 set -Eeuo pipefail
 
-readonly home=/home/$DVM_USER
-readonly sudo_group=dvm-sudo
-readonly account_locks=(/etc/{passwd,shadow,group,gshadow,subuid,subgid}.lock)
-readonly first_uid=1000 last_uid=60000 # people's accounts; others belong to the system
+home=/home/$DVM_USER
+sudo_group=dvm-sudo
+account_locks=(/etc/{passwd,shadow,group,gshadow,subuid,subgid}.lock)
+first_uid=1000 last_uid=60000 # people's accounts; others belong to the system
 
 # find_user sets uid, gid, user_home and user_shell, and fails where there is no such account.
 find_user() {
@@ -40,34 +40,42 @@ may_sudo() { find_group "$sudo_group" && [[ ,$group_members, == *",$DVM_USER,"* 
 # refuse says why the name can't be used, and on a second line a name that can.
 refuse() {
 	local name
-	echo "$1"
+	why=$1
 	for name in developer dev coder project; do
 		if ! find_user "$name" && ! find_group "$name"; then
-			echo "$name"
+			why+=$'\n'$name
 			break
 		fi
 	done
-	exit 2
+	return 2
 }
 
-check() {
+look() {
 	local uid gid user_home user_shell group_gid group_members
 	if find_user "$DVM_USER"; then
-		[[ $uid != "$EUID" ]] || refuse "$DVM_USER is Lima's own account, which has root's rights"
-		((uid >= first_uid && uid <= last_uid)) || refuse "$DVM_USER is a system account (uid $uid)"
+		if [[ $uid == "$EUID" ]]; then
+			refuse "$DVM_USER is Lima's own account, which has root's rights"
+			return
+		elif ((uid < first_uid || uid > last_uid)); then
+			refuse "$DVM_USER is a system account (uid $uid)"
+			return
+		fi
 	elif find_group "$DVM_USER" && ((group_gid < first_uid)); then
 		refuse "$DVM_USER is a system group (gid $group_gid)"
+		return
 	else
-		echo "no user $DVM_USER"
-		exit 1
+		why="no user $DVM_USER"
+		return 1
 	fi
-	local problems=() found lock
+	local problems=() found=missing lock file_type file_uid file_mode
 	for lock in "${account_locks[@]}"; do
 		[[ ! -e $lock ]] || problems+=("$lock is there")
 	done
 	[[ $user_home == "$home" ]] || problems+=("home directory is ${user_home:-unset}, not $home")
 	login_shell || problems+=("login shell is ${user_shell:-unset}")
-	found=$(LC_ALL=C exec stat -c '%F, uid %u, mode %a' -- "$home" 2>/dev/null) || found=missing
+	if find_file "$home"; then
+		found="$file_type, uid $file_uid, mode $file_mode"
+	fi
 	[[ $found == "directory, uid $uid, mode 711" ]] || problems+=("$home is $found")
 	if [[ $DVM_SUDO == 1 ]]; then
 		may_sudo || problems+=("may not sudo")
@@ -75,12 +83,11 @@ check() {
 		! may_sudo || problems+=("may sudo")
 	fi
 	if ((${#problems[@]} > 0)); then
-		local joined
-		printf -v joined '%s; ' "${problems[@]}"
-		echo "${joined%; }"
-		exit 1
+		printf -v why '%s; ' "${problems[@]}"
+		why=${why%; }
+		return 1
 	fi
-	echo "$DVM_USER, uid $uid"
+	why="$DVM_USER, uid $uid"
 }
 
 login_shell() { [[ -x $user_shell && $user_shell != */nologin && $user_shell != */false ]]; }

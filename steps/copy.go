@@ -60,7 +60,7 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 func (c Copy) split() (dir, name string) {
 	whole := cmp.Or(c.Paths.Guest, ".")
 	if rest, ok := strings.CutPrefix(whole, "~"); ok && (rest == "" || rest[0] == '/') {
-		whole = "/home/" + c.VM.User + rest
+		whole = c.VM.HomeDir() + rest
 	}
 	if name = path.Base(whole); name == "." || name == ".." || name == "/" {
 		return whole, "."

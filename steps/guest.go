@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,16 +33,18 @@ type variable struct{ name, value string }
 type guestStep struct {
 	name   string
 	script string
-	root   bool   // apply runs as root
-	setup  bool   // it runs a setup script, whose output has a log of its own
-	file   bool   // the setup script is a file of the host, for its owner to mend
-	force  bool   // apply runs also where the check finds nothing to do
-	builds bool   // its check may answer otherwise once an earlier step has been applied
-	tells  bool   // what it made is for its user to read
-	fresh  bool   // it has something to do in every new VM
-	wants  string // the state that it makes, in words
-	mend   string // what helps where apply fails: a command, and dvm again
-	turn   string // a script that tells what apply has to wait for, or empty
+	root   bool     // apply runs as root
+	setup  bool     // it runs a setup script, whose output has a log of its own
+	file   bool     // the setup script is a file of the host, for its owner to mend
+	force  bool     // apply runs also where the check finds nothing to do
+	builds bool     // its check may answer otherwise once an earlier step has been applied
+	looks  bool     // its script has a look, else a check
+	tells  bool     // what it made is for its user to read
+	fresh  bool     // it has something to do in every new VM
+	wants  string   // the state that it makes, in words
+	mend   string   // what helps where apply fails: a command, and dvm again
+	turn   string   // a script that tells what apply has to wait for, or empty
+	files  []string // paths that its look asks about
 	values []variable
 
 	secrets []string // the names of those that it can take, and was not given
@@ -62,10 +65,12 @@ type guest struct {
 
 func guestSteps(vm config.VM) []guestStep {
 	list := []guestStep{
-		{name: "user", script: scripts.Bare(scripts.User), root: true, fresh: true, wants: wantedUser(vm),
+		{name: "user", script: scripts.Bare(scripts.User), root: true, looks: true, fresh: true, wants: wantedUser(vm),
+			files:  []string{vm.HomeDir()},
 			values: []variable{{"DVM_SUDO", zeroOrOne(vm.Sudo)}}},
-		{name: "code", script: scripts.Bare(scripts.Code), root: true, fresh: true, wants: vm.CodeDir() + " of " + vm.User},
-		{name: "subids", script: scripts.Bare(scripts.SubIDs), root: true, fresh: vm.SubUIDCount+vm.SubGIDCount > 0,
+		{name: "code", script: scripts.Bare(scripts.Code), root: true, looks: true, fresh: true, wants: vm.CodeDir() + " of " + vm.User,
+			files: []string{path.Dir(vm.CodeDir()), vm.CodeDir()}},
+		{name: "subids", script: scripts.Bare(scripts.SubIDs), root: true, looks: true, fresh: vm.SubUIDCount+vm.SubGIDCount > 0,
 			wants: fmt.Sprintf("%d uids, %d gids", vm.SubUIDCount, vm.SubGIDCount),
 			mend:  "with fewer: DVM_SUBUID_COUNT=65536 DVM_SUBGID_COUNT=65536 dvm " + vm.Name},
 	}
@@ -112,17 +117,21 @@ func (g *guest) program(mode string) string {
 	assign("session_lock_wait", strconv.Itoa(int(lockWithin.Seconds())))
 	assign("session_turn_wait", strconv.Itoa(int(turnWithin.Seconds())))
 	assign("session_values", assignments(shared(g.vm)))
+	var paths []string
 	for i, step := range g.steps {
+		paths = append(paths, step.files...)
 		index := "[" + strconv.Itoa(i) + "]"
 		assign("step_name"+index, step.name)
 		assign("step_root"+index, zeroOrOne(step.root))
 		assign("step_force"+index, zeroOrOne(step.force))
 		assign("step_builds"+index, zeroOrOne(step.builds))
+		assign("step_looks"+index, zeroOrOne(step.looks))
 		assign("step_tells"+index, zeroOrOne(step.tells))
 		assign("step_turn"+index, step.turn)
 		assign("step_values"+index, assignments(step.values))
 		assign("step_script"+index, step.script)
 	}
+	text.WriteString("session_paths=(" + shellescape.QuoteCommand(paths) + ")\n")
 	text.WriteString(scripts.Bare(scripts.EndSessions + scripts.Session))
 	text.WriteString("\nsession\n")
 	return text.String()

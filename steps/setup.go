@@ -30,7 +30,7 @@ func setupStep(vm config.VM, script config.Script) guestStep {
 	}
 	inputs := slices.Concat([]string{script.ID, script.Body}, flat(shared(vm)), vm.Pass)
 	step.script, step.file = scripts.Bare(scripts.Setup), true
-	step.fresh, step.wants = true, "run to its end"
+	step.looks, step.fresh, step.wants = true, true, "run to its end"
 	step.values = []variable{
 		{"setup_name", script.Name},
 		{"setup_id", script.ID},
