@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
@@ -137,14 +135,11 @@ func (c *SubIDCount) UnmarshalText(text []byte) error {
 // UserName is the name of the guest user who owns the project.
 type UserName string
 
-var userName = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(fmt.Sprintf(`^[a-z_][a-z0-9_-]{0,%d}$`, maxUserName-1))
-})
-
 // UnmarshalText accepts a portable Linux user name that is not root.
 func (u *UserName) UnmarshalText(text []byte) error {
 	name := string(text)
-	if !userName().MatchString(name) {
+	const first, others = "abcdefghijklmnopqrstuvwxyz_", "0123456789-"
+	if len(name) > maxUserName || strings.Trim(name, first+others) != "" || strings.IndexAny(name, first) != 0 {
 		return wants(fmt.Sprintf("a user name of at most %d lowercase letters, digits, _ and -, starting with a letter or _",
 			maxUserName), name)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/kelseyhightower/envconfig"
 )
@@ -88,18 +89,32 @@ func readEnvironment() (Variables, error) {
 // each calls do for every variable of the table with its field and tags.
 func (v *Variables) each(do func(name string, f field, tag reflect.StructTag)) {
 	value := reflect.ValueOf(v).Elem()
-	for i := range value.NumField() {
-		tag := value.Type().Field(i).Tag
-		do(tag.Get("envconfig"), value.Field(i).Addr().Interface().(field), tag)
+	for i, row := range rows() {
+		do(row.name, value.Field(i).Addr().Interface().(field), row.tag)
 	}
 }
 
-// tags are those of every variable by its name.
-func tags() map[string]reflect.StructTag {
-	all := map[string]reflect.StructTag{}
-	new(Variables).each(func(name string, _ field, tag reflect.StructTag) { all[name] = tag })
-	return all
+// row is a variable of the table. To find its name in the tags takes as long as to read it.
+type row struct {
+	name string
+	tag  reflect.StructTag
 }
+
+var rows = sync.OnceValue(func() (all []row) {
+	for field := range reflect.TypeFor[Variables]().Fields() {
+		all = append(all, row{field.Tag.Get("envconfig"), field.Tag})
+	}
+	return all
+})
+
+// tags are those of every variable by its name.
+var tags = sync.OnceValue(func() map[string]reflect.StructTag {
+	all := map[string]reflect.StructTag{}
+	for _, row := range rows() {
+		all[row.name] = row.tag
+	}
+	return all
+})
 
 // problems lists what is wrong with the variables as they were read.
 func (v *Variables) problems() (found Problems) {
