@@ -2,19 +2,26 @@
 // the other verbs, and the built-in setup scripts. Each says in its header what it reads and what it answers.
 package scripts
 
-import _ "embed"
+import (
+	_ "embed" // for the scripts
+	"strings"
+)
 
-// Session is the program of a guest session; its header says what it wants and what it reports. EndSessions comes before it.
-//
-//go:embed session.sh
-var Session string
+// Session is the program of a guest session; its header says what it wants and what it reports. Work is the rest of it, with
+// EndSessions before it.
+var (
+	//go:embed session.sh
+	Session string
+	//go:embed work.sh
+	Work string
+)
 
 // EndSessions defines what ends processes of the guest.
 //
 //go:embed endsessions.sh
 var EndSessions string
 
-// The steps' own scripts. Each defines check and apply, and says in its header what variables it reads.
+// The steps' own scripts. Each defines apply, and look or check, and says in its header what variables it reads.
 var (
 	//go:embed user.sh
 	User string
@@ -60,3 +67,9 @@ var (
 //
 //go:embed transaction.sh
 var Transaction string
+
+// Look is the part of a step's script that its look needs: what comes before its apply.
+func Look(script string) string {
+	look, _, _ := strings.Cut(script, "\napply() {")
+	return look + "\n"
+}

@@ -46,8 +46,9 @@ var kinds = map[string]kind{
 	"code.sh":        stepLooked,
 	"subids.sh":      stepLooked,
 	"setup.sh":       stepLooked,
-	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}},         // outlives its steps' failures
-	"terminal.sh":    {strict: "set -uo pipefail", functions: []string{"settle_terminal"}}, // comes before a program
+	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}},                   // outlives its steps' failures
+	"work.sh":        {strict: "set -uo pipefail", functions: []string{"begin_watch", "begin_work"}}, // follows session.sh
+	"terminal.sh":    {strict: "set -uo pipefail", functions: []string{"settle_terminal"}},           // comes before a program
 	"transaction.sh": {strict: "set -Eeuo pipefail", functions: []string{"busy"}},
 	"copy.sh":        {strict: "set -uo pipefail", functions: []string{"begin", "fail", "finish"}}, // reports what fails
 	"copy-in.sh":     {functions: []string{"copy_in"}},                                             // follows copy.sh
@@ -121,14 +122,15 @@ func declared(file *syntax.File) (names []string) {
 // TestLooksSpareTheSession: a look runs in the session's own shell, so that its script must not define again what that one
 // lives by, nor end it.
 func TestLooksSpareTheSession(t *testing.T) {
-	session := declared(parse(t, "session.sh", scripts.EndSessions+scripts.Session))
+	session := declared(parse(t, "session.sh", scripts.Session+scripts.EndSessions+scripts.Work))
 	for name, text := range map[string]string{"user.sh": scripts.User, "code.sh": scripts.Code, "subids.sh": scripts.SubIDs, "setup.sh": scripts.Setup} {
-		file := parse(t, name, text)
-		for _, function := range declared(file) {
+		whole, file := parse(t, name, text), parse(t, name, scripts.Look(text))
+		for _, function := range declared(whole) {
 			if slices.Contains(session, function) {
 				t.Errorf("%s defines %s, and so does the session", name, function)
 			}
 		}
+		later := slices.DeleteFunc(declared(whole), func(name string) bool { return slices.Contains(declared(file), name) })
 		syntax.Walk(file, func(node syntax.Node) bool {
 			switch node := node.(type) {
 			case *syntax.Subshell, *syntax.CmdSubst:
@@ -140,6 +142,9 @@ func TestLooksSpareTheSession(t *testing.T) {
 			case *syntax.CallExpr:
 				if len(node.Args) > 0 && (node.Args[0].Lit() == "exit" || node.Args[0].Lit() == "trap") {
 					t.Errorf("%s, line %d: %s would be the session's", name, node.Pos().Line(), node.Args[0].Lit())
+				}
+				if len(node.Args) > 0 && slices.Contains(later, node.Args[0].Lit()) {
+					t.Errorf("%s, line %d: %s comes after apply, where a look does not find it", name, node.Pos().Line(), node.Args[0].Lit())
 				}
 			case *syntax.Assign:
 				if node.Name != nil && (strings.HasPrefix(node.Name.Value, "session_") || strings.HasPrefix(node.Name.Value, "step_")) {
@@ -220,7 +225,7 @@ func checkSources(t *testing.T, text string) {
 
 // TestTurnIsAwaitedByCount: the clock of a guest jumps, when the host has slept or the time is set; waiting is not cut short.
 func TestTurnIsAwaitedByCount(t *testing.T) {
-	program := scripts.Session + `
+	program := scripts.Work + `
 		is_busy() { ((rounds++ < 3)); }
 		emit() { :; }
 		sleep() { SECONDS=1000000; }

@@ -33,19 +33,20 @@ type variable struct{ name, value string }
 type guestStep struct {
 	name   string
 	script string
-	root   bool     // apply runs as root
-	setup  bool     // it runs a setup script, whose output has a log of its own
-	file   bool     // the setup script is a file of the host, for its owner to mend
-	force  bool     // apply runs also where the check finds nothing to do
-	builds bool     // its check may answer otherwise once an earlier step has been applied
-	looks  bool     // its script has a look, else a check
-	tells  bool     // what it made is for its user to read
-	fresh  bool     // it has something to do in every new VM
-	wants  string   // the state that it makes, in words
-	mend   string   // what helps where apply fails: a command, and dvm again
-	turn   string   // a script that tells what apply has to wait for, or empty
-	files  []string // paths that its look asks about
-	values []variable
+	root   bool       // apply runs as root
+	setup  bool       // it runs a setup script, whose output has a log of its own
+	file   bool       // the setup script is a file of the host, for its owner to mend
+	force  bool       // apply runs also where the check finds nothing to do
+	builds bool       // its check may answer otherwise once an earlier step has been applied
+	looks  bool       // its script has a look, else a check
+	tells  bool       // what it made is for its user to read
+	fresh  bool       // it has something to do in every new VM
+	wants  string     // the state that it makes, in words
+	mend   string     // what helps where apply fails: a command, and dvm again
+	turn   string     // a script that tells what apply has to wait for, or empty
+	files  []string   // paths that its look asks about
+	needs  []variable // what its look has to know, and so does apply
+	values []variable // for check and apply
 
 	secrets []string // the names of those that it can take, and was not given
 	private bool     // it can take secrets, so that its words stay in the log, which hides them
@@ -66,8 +67,8 @@ type guest struct {
 func guestSteps(vm config.VM) []guestStep {
 	list := []guestStep{
 		{name: "user", script: scripts.Bare(scripts.User), root: true, looks: true, fresh: true, wants: wantedUser(vm),
-			files:  []string{vm.HomeDir()},
-			values: []variable{{"DVM_SUDO", zeroOrOne(vm.Sudo)}}},
+			files: []string{vm.HomeDir()},
+			needs: []variable{{"DVM_SUDO", zeroOrOne(vm.Sudo)}}},
 		{name: "code", script: scripts.Bare(scripts.Code), root: true, looks: true, fresh: true, wants: vm.CodeDir() + " of " + vm.User,
 			files: []string{path.Dir(vm.CodeDir()), vm.CodeDir()}},
 		{name: "subids", script: scripts.Bare(scripts.SubIDs), root: true, looks: true, fresh: vm.SubUIDCount+vm.SubGIDCount > 0,
@@ -111,36 +112,57 @@ func shared(vm config.VM) []variable {
 // it, so that a program cut off on its way does nothing. The mode is apply, or check to change nothing.
 func (g *guest) program(mode string) string {
 	var text strings.Builder
-	assign := func(name, value string) { text.WriteString(name + "=" + shellescape.Quote(value) + "\n") }
+	assign := assigner(&text)
 	assign("session_mode", mode)
 	assign("session_boot_wait", strconv.Itoa(int(bootWithin.Seconds())))
 	assign("session_lock_wait", strconv.Itoa(int(lockWithin.Seconds())))
-	assign("session_turn_wait", strconv.Itoa(int(turnWithin.Seconds())))
 	assign("session_values", assignments(shared(g.vm)))
 	var paths []string
 	for i, step := range g.steps {
 		paths = append(paths, step.files...)
 		index := "[" + strconv.Itoa(i) + "]"
 		assign("step_name"+index, step.name)
-		assign("step_root"+index, zeroOrOne(step.root))
 		assign("step_force"+index, zeroOrOne(step.force))
 		assign("step_builds"+index, zeroOrOne(step.builds))
-		assign("step_looks"+index, zeroOrOne(step.looks))
-		assign("step_tells"+index, zeroOrOne(step.tells))
-		assign("step_turn"+index, step.turn)
-		assign("step_values"+index, assignments(step.values))
-		assign("step_script"+index, step.script)
+		look := ""
+		if step.looks {
+			look = assignments(step.needs) + scripts.Look(step.script)
+		}
+		assign("step_look"+index, look)
 	}
 	text.WriteString("session_paths=(" + shellescape.QuoteCommand(paths) + ")\n")
-	text.WriteString(scripts.Bare(scripts.EndSessions + scripts.Session))
+	text.WriteString(scripts.Bare(scripts.Session))
 	text.WriteString("\nsession\n")
 	return text.String()
 }
 
+// work is the rest of the program, for a guest that asks for it.
+func (g *guest) work() string {
+	var text strings.Builder
+	assign := assigner(&text)
+	assign("session_turn_wait", strconv.Itoa(int(turnWithin.Seconds())))
+	for i, step := range g.steps {
+		index := "[" + strconv.Itoa(i) + "]"
+		assign("step_root"+index, zeroOrOne(step.root))
+		assign("step_tells"+index, zeroOrOne(step.tells))
+		assign("step_turn"+index, step.turn)
+		assign("step_values"+index, assignments(slices.Concat(step.needs, step.values)))
+		assign("step_script"+index, step.script)
+	}
+	text.WriteString(scripts.Bare(scripts.EndSessions + scripts.Work))
+	return text.String()
+}
+
+// assigner writes shell assignments.
+func assigner(text *strings.Builder) func(name, value string) {
+	return func(name, value string) { text.WriteString(name + "=" + shellescape.Quote(value) + "\n") }
+}
+
 func assignments(values []variable) string {
 	var text strings.Builder
+	assign := assigner(&text)
 	for _, v := range values {
-		text.WriteString(v.name + "=" + shellescape.Quote(v.value) + "\n")
+		assign(v.name, v.value)
 	}
 	return text.String()
 }
@@ -164,7 +186,7 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 		return err
 	}
 	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe}
-	err = session.Run(ctx, g.program(mode), events.report, func(index int, lines string) (quotable bool) {
+	err = session.Run(ctx, lima.Steps{Program: g.program(mode), Work: g.work}, events.report, func(index int, lines string) (quotable bool) {
 		if index >= len(g.steps) {
 			return true // of ssh, after the last step
 		}

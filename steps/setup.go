@@ -31,11 +31,13 @@ func setupStep(vm config.VM, script config.Script) guestStep {
 	inputs := slices.Concat([]string{script.ID, script.Body}, flat(shared(vm)), vm.Pass)
 	step.script, step.file = scripts.Bare(scripts.Setup), true
 	step.looks, step.fresh, step.wants = true, true, "run to its end"
+	step.needs = []variable{
+		{"setup_stamp", hash(script.ID)},
+		{"setup_hash", hash(inputs...)}, // with the names of secrets: a hash of their values would be an oracle
+	}
 	step.values = []variable{
 		{"setup_name", script.Name},
 		{"setup_id", script.ID},
-		{"setup_stamp", hash(script.ID)},
-		{"setup_hash", hash(inputs...)}, // with the names of secrets: a hash of their values would be an oracle
 		{"setup_secrets", exports(vm.Secrets)},
 		{"setup_body", script.Body},
 	}

@@ -107,13 +107,22 @@ func (s *Session) Close() {
 	s.closePipes()
 }
 
+// Steps is what a session runs: a program, and the rest of it, which is sent where the guest asks for it.
+type Steps struct {
+	Program string
+	Work    func() string
+}
+
 // Run sends the program and follows it to its end. report gets each marker after all output of that step, and ends the
 // session by an error; output gets all other lines, as many at a time as have come, with the index of the step that they
 // belong to, and says whether an error may quote them. It can be called once.
-func (s *Session) Run(ctx context.Context, program string, report func(Marker) error, output func(index int, lines string) (quotable bool)) error {
+func (s *Session) Run(ctx context.Context, steps Steps, report func(Marker) error, output func(index int, lines string) (quotable bool)) error {
 	defer s.closePipes()
-	program = "session_nonce=" + s.nonce + "\n" + program
 	var readers conc.WaitGroup
+	// A guest that does not read must not keep the host from noticing. A pipe that breaks is noticed by its end.
+	send := func(text string) {
+		readers.Go(func() { _, _ = io.WriteString(s.stdin, strconv.Itoa(len(text))+"\n"+text) })
+	}
 	markers := make(chan Marker)
 	fences := make(chan int, 1)
 	lastWords := &tail{log: io.Discard}
@@ -125,11 +134,16 @@ func (s *Session) Run(ctx context.Context, program string, report func(Marker) e
 			}
 		})
 	})
-	readers.Go(func() {
-		// A guest that does not read must not keep the host from noticing. A pipe that breaks is noticed by its end.
-		_, _ = io.WriteString(s.stdin, strconv.Itoa(len(program))+"\n"+program)
+	send("session_nonce=" + s.nonce + "\n" + steps.Program)
+	asked := false
+	err := s.follow(ctx, markers, fences, func(marker Marker) error {
+		if marker.Event == "more" && !asked {
+			asked = true
+			send(steps.Work())
+			return nil
+		}
+		return report(marker)
 	})
-	err := s.follow(ctx, markers, fences, report)
 	s.leave(err == nil)
 	if errors.Is(err, errDisconnected) {
 		awaitFence(ctx, fences, -1, math.MaxInt) // limactl's last words, which say why
