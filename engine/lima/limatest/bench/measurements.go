@@ -121,6 +121,9 @@ func (b *bench) several() error {
 	if err != nil {
 		return err
 	}
+	if err := b.severalAlone(names, all); err != nil {
+		return err
+	}
 	what, _ := b.paced(fmt.Sprintf("%d VMs with nothing to do, `%s`, and one VM", b.vms, all), slowly, "at 200 ms a call")
 	b.compare(what, took[0].wall, took[1].wall, 2)
 	b.rows = append(b.rows, row{what: "the same, and as many `limactl shell app true` at once", hand: show(took[3].wall), dvm: show(took[1].wall),
@@ -129,6 +132,31 @@ func (b *bench) several() error {
 	b.compare(fmt.Sprintf("the same with `DVM_JOBS=4`, and %d times one VM", waves), time.Duration(waves)*took[0].wall, took[2].wall, 1.2)
 	each := (took[1].memory - took[0].memory) / int64(max(b.vms-1, 1))
 	b.rows = append(b.rows, row{"memory for each VM more", "", mebibytes(each), "", "less than 1.0 MiB"})
+	return nil
+}
+
+// severalAlone compares many VMs with one where calls take their time and nothing else: what limactl and guests make of the
+// machine's cores is left out.
+func (b *bench) severalAlone(names []string, all string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	list := b.hand("list", "--json")
+	list.out = b.path("list")
+	if _, err := b.time(list); err != nil {
+		return err
+	}
+	env := []string{"DVM_LIMACTL=" + self + " " + answerVerb, "BENCH_LIST=" + list.out, "BENCH_TAKES=200ms"}
+	took, err := b.medians(max(b.runs/4, 3), b.ours(vmName(1)).with(env...), b.ours(names...).with(env...).with(all),
+		b.ours(names...).with(env...).with("DVM_JOBS=4"))
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%d VMs with nothing to do, `%s`, and one VM, with a limactl that takes 200 ms and no core", b.vms, all)
+	b.compare(what, took[0].wall, took[1].wall, 2)
+	waves := (b.vms + 3) / 4
+	b.compare(fmt.Sprintf("the same with `DVM_JOBS=4`, and %d times one VM", waves), time.Duration(waves)*took[0].wall, took[2].wall, 1.2)
 	return nil
 }
 
