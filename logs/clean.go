@@ -28,8 +28,16 @@ func strip(line string) string {
 	}
 	line = strings.TrimRight(line, "\r\n")
 	var clean strings.Builder
+	clean.Grow(len(line))
 	state := parser.GroundState
 	for len(line) > 0 {
+		if state == parser.GroundState {
+			shown := printable(line)
+			clean.WriteString(line[:shown])
+			if line = line[shown:]; line == "" {
+				break
+			}
+		}
 		r, size := utf8.DecodeRuneInString(line)
 		char := line[:size]
 		line = line[size:]
@@ -49,6 +57,26 @@ func strip(line string) string {
 	return clean.String()
 }
 
+// printable is how many bytes a line begins with that outside of a control sequence stand for themselves.
+func printable(line string) int {
+	at := 0
+	for at < len(line) {
+		if char := line[at]; char < utf8.RuneSelf {
+			if !plainByte(char) && char != '\r' {
+				return at
+			}
+			at++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(line[at:])
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return at
+		}
+		at += size
+	}
+	return at
+}
+
 // CleanLines is Clean for lines that all have their ends.
 func CleanLines(lines string) string { return eachLine(lines, Clean) }
 
@@ -60,8 +88,10 @@ func eachLine(lines string, clean func(string) string) string {
 		return lines
 	}
 	var cleaned strings.Builder
+	cleaned.Grow(len(lines))
 	for line := range strings.Lines(lines) {
-		cleaned.WriteString(clean(strings.TrimSuffix(line, "\n")) + "\n")
+		cleaned.WriteString(clean(strings.TrimSuffix(line, "\n")))
+		cleaned.WriteByte('\n')
 	}
 	return cleaned.String()
 }
