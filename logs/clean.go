@@ -84,7 +84,7 @@ func CleanLines(lines string) string { return eachLine(lines, Clean) }
 func stripLines(lines string) string { return eachLine(lines, strip) }
 
 func eachLine(lines string, clean func(string) string) string {
-	if plainLines(lines) {
+	if plainLines([]byte(lines)) {
 		return lines
 	}
 	var cleaned strings.Builder
@@ -96,25 +96,38 @@ func eachLine(lines string, clean func(string) string) string {
 	return cleaned.String()
 }
 
-// plainLines tells the common case of lines. It looks at eight bytes at once, since a guest may print gigabytes, and at each
-// of them where one may be a control character or beyond ASCII: line ends are.
-func plainLines(lines string) bool {
-	const (
-		each = 0x0101010101010101
-		high = 0x80 * each
-	)
-	for ; len(lines) >= 8; lines = lines[8:] {
-		word := binary.LittleEndian.Uint64([]byte(lines[:8]))
-		// A byte has its high bit set, or gets it: below a space by the borrow, at DEL by the carry.
-		if (word|(word-' '*each)|(word+each))&high != 0 && !plainEnds(lines[:8]) {
+// plainLines tells the common case of lines. It looks at four times eight bytes at once, since a guest may print gigabytes.
+func plainLines(lines []byte) bool {
+	const step = 4 * 8
+	for ; len(lines) >= step; lines = lines[step:] {
+		a, b, c, d := binary.LittleEndian.Uint64(lines[:8]), binary.LittleEndian.Uint64(lines[8:16]), binary.LittleEndian.Uint64(lines[16:24]), binary.LittleEndian.Uint64(lines[24:step])
+		if odd(a)|odd(b)|odd(c)|odd(d) == 0 {
+			continue
+		}
+		if odd(joined(a))|odd(joined(b))|odd(joined(c))|odd(joined(d)) != 0 && !plainEnds(lines[:step]) {
 			return false
 		}
 	}
 	return plainEnds(lines)
 }
 
+const eachByte = 0x0101010101010101
+
+// odd is not 0 where a byte of a word is no printable ASCII: its high bit is set, or gets so below a space by the borrow, or at
+// DEL by the carry.
+func odd(word uint64) uint64 {
+	return (word | (word - ' '*eachByte) | (word + eachByte)) & (0x80 * eachByte)
+}
+
+// joined is a word with spaces for its line ends.
+func joined(word uint64) uint64 {
+	const low = 0x7f * eachByte
+	other := word ^ '\n'*eachByte // a line end is 0, and alone adds no high bit
+	return word ^ ^((other&low+low)|other|low)>>7*('\n'^' ')
+}
+
 // plainEnds is plain where line ends are, too.
-func plainEnds(text string) bool {
+func plainEnds(text []byte) bool {
 	for i := range len(text) {
 		if !plainByte(text[i]) && text[i] != '\n' {
 			return false

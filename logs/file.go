@@ -1,11 +1,11 @@
 package logs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"sync"
 )
 
@@ -22,19 +22,19 @@ func older(path string) string { return path + ".1" }
 type logFile struct {
 	path string
 	mu   sync.Mutex
-	held strings.Builder
+	held bytes.Buffer
 	file *os.File
 	size int   // of the file
 	gone int64 // bytes that are in no file any more
 	last int   // size of the last generation
 }
 
-// WriteString takes whole lines. It begins the file where there is more than can be held.
-func (l *logFile) WriteString(lines string) (int, error) {
+// Write takes whole lines. It begins the file where there is more than can be held.
+func (l *logFile) Write(lines []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil && l.held.Len()+len(lines) <= maxHeld {
-		return l.held.WriteString(lines)
+		return l.held.Write(lines)
 	}
 	if err := l.open(); err != nil {
 		return 0, err
@@ -47,8 +47,8 @@ func (l *logFile) WriteString(lines string) (int, error) {
 	return l.append(lines)
 }
 
-func (l *logFile) append(lines string) (int, error) {
-	n, err := l.file.WriteString(lines)
+func (l *logFile) append(lines []byte) (int, error) {
+	n, err := l.file.Write(lines)
 	l.size += n
 	return n, err
 }
@@ -75,15 +75,19 @@ func (l *logFile) open() error {
 		return fmt.Errorf("start the log anew: %w", err)
 	}
 	l.file = file
-	_, err = l.append(l.held.String())
-	l.held.Reset()
+	_, err = l.append(l.held.Bytes())
+	l.held = bytes.Buffer{}
 	return err
 }
 
 // startAnew leaves the file as the last generation, in the place of the one before, and says so in the new one.
 func (l *logFile) startAnew() error {
 	// Not over the last generation: a rename that replaces a file makes ext4 write the new one to disk at once, see
-	// auto_da_alloc in ext4(5), and most of a flood is gone before its turn to be written comes.
+	// auto_da_alloc in ext4(5), and most of a flood is gone before its turn to be written comes. What it holds is given up
+	// beside what comes next, since that takes as long as to write a tenth of it.
+	if last, err := os.Open(older(l.path)); err == nil {
+		defer func() { go last.Close() }()
+	}
 	if err := remove(older(l.path)); err != nil {
 		return fmt.Errorf("start the log anew: %w", err)
 	}
@@ -101,7 +105,7 @@ func (l *logFile) startAnew() error {
 	if l.gone > 0 {
 		note += fmt.Sprintf("; before that, %d bytes are left out", l.gone)
 	}
-	_, err = l.append(note + "\n")
+	_, err = l.append([]byte(note + "\n"))
 	return err
 }
 

@@ -20,7 +20,7 @@ func newLog(t *testing.T) *logFile {
 func writeLines(t *testing.T, log *logFile, lines string, times int) {
 	t.Helper()
 	for range times {
-		if n, err := log.WriteString(lines); n != len(lines) || err != nil {
+		if n, err := log.Write([]byte(lines)); n != len(lines) || err != nil {
 			t.Fatalf("%d bytes are written, want %d: %v", n, len(lines), err)
 		}
 	}

@@ -90,10 +90,10 @@ func openPrivate(path string, flag int) (*os.File, error) {
 }
 
 // Lima is where the words of limactl and of the guest's own steps go, whole lines a write.
-func (j *Journal) Lima() io.StringWriter { return j.lima }
+func (j *Journal) Lima() io.Writer { return j.lima }
 
 // Setup is where the output of setup scripts goes, whole lines a write.
-func (j *Journal) Setup() io.StringWriter { return j.setup }
+func (j *Journal) Setup() io.Writer { return j.setup }
 
 // Path is where the log of a failed run stays: that of a setup script, or of everything else.
 func (j *Journal) Path(setup bool) string {

@@ -183,6 +183,11 @@ type maskedLines struct {
 	line string // begun, and without secrets
 }
 
+// pass tells of lines that can be shown as they are.
+func (l *maskedLines) pass(lines []byte) bool {
+	return (l.mask == nil || len(l.mask.secrets) == 0) && plainLines(lines)
+}
+
 // add gives the lines that can be shown once these have come. All have their ends.
 func (l *maskedLines) add(lines string) string {
 	if l.mask == nil || len(l.mask.secrets) == 0 {

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -45,12 +46,14 @@ type stream struct {
 	tail  string // its last lines
 }
 
-func (s *stream) remember(lines string) { s.tail = lastLines(s.tail + lastLines(lines)) }
+func (s *stream) remember(lines []byte) {
+	s.tail = string(lastLines(append([]byte(s.tail), lastLines(lines)...)))
+}
 
-func lastLines(lines string) string {
+func lastLines(lines []byte) []byte {
 	begin := len(lines)
 	for n := 0; n < tailLines && begin > 0; n++ {
-		begin = strings.LastIndexByte(lines[:begin-1], '\n') + 1
+		begin = bytes.LastIndexByte(lines[:begin-1], '\n') + 1
 	}
 	return lines[begin:]
 }
@@ -109,12 +112,12 @@ func (r *Run) Stopping(signal string) {
 // Copy writes each event to w too, as the JSON object that events.jsonl gets.
 func (r *Run) Copy(w io.Writer) { r.journal.Copy(w) }
 
-// Output is told all lines that a guest step prints, each with its end.
-func (r *Run) Output(step string, setup bool, lines string) {
+// Output is told all lines that a guest step prints, each with its end. It does not keep them.
+func (r *Run) Output(step string, setup bool, lines []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if step != r.step && setup {
-		r.write(true, r.setup.lines.flush()+"--- "+step+"\n")
+		r.write(true, []byte(r.setup.lines.flush()+"--- "+step+"\n"))
 	}
 	r.step = step
 	r.add(setup, lines)
@@ -128,7 +131,7 @@ type limaWriter struct{ run *Run }
 func (w limaWriter) Write(p []byte) (int, error) {
 	w.run.mu.Lock()
 	defer w.run.mu.Unlock()
-	w.run.add(false, string(p))
+	w.run.add(false, p)
 	return len(p), nil
 }
 
@@ -139,40 +142,46 @@ func (r *Run) output(setup bool) *stream {
 	return &r.lima
 }
 
-func (r *Run) add(setup bool, lines string) {
-	r.write(setup, r.output(setup).lines.add(lines))
+func (r *Run) add(setup bool, lines []byte) {
+	if hiding := &r.output(setup).lines; !hiding.pass(lines) {
+		lines = []byte(hiding.add(string(lines)))
+	}
+	r.write(setup, lines)
 }
 
 // flush writes what was held back because it might have become a secret.
 func (r *Run) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.write(false, r.lima.lines.flush())
-	r.write(true, r.setup.lines.flush())
+	r.write(false, []byte(r.lima.lines.flush()))
+	r.write(true, []byte(r.setup.lines.flush()))
 }
 
-func (r *Run) write(setup bool, lines string) {
-	if lines == "" {
+func (r *Run) write(setup bool, lines []byte) {
+	if len(lines) == 0 {
 		return
 	}
 	log := r.journal.Lima()
 	if setup {
 		log = r.journal.Setup()
 	}
-	_, err := log.WriteString(lines)
+	_, err := log.Write(lines)
 	r.problem.note(err)
 	r.output(setup).remember(lines)
-	lines = strings.TrimSuffix(lines, "\n")
+	if r.stream == NoStream {
+		return
+	}
+	text := strings.TrimSuffix(string(lines), "\n")
 	switch r.stream {
 	case PlainStream:
-		r.term.Line("%s", lines)
+		r.term.Line("%s", text)
 	case NamedStream:
 		step := r.step
 		if !setup {
 			step = cmp.Or(r.now, "instance")
 		}
 		name := r.vm + " " + step + " | "
-		r.term.Line("%s%s", name, strings.ReplaceAll(lines, "\n", "\n"+name))
+		r.term.Line("%s%s", name, strings.ReplaceAll(text, "\n", "\n"+name))
 	}
 }
 

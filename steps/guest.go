@@ -52,9 +52,9 @@ type guestStep struct {
 	private bool     // it can take secrets, so that its words stay in the log, which hides them
 }
 
-// Output is told all lines that a guest step prints, each with its end. They are the guest's: not to be trusted with a
-// terminal.
-type Output func(step string, setup bool, lines string)
+// Output is told all lines that a guest step prints, each with its end. It must not keep them. They are the guest's: not to
+// be trusted with a terminal.
+type Output func(step string, setup bool, lines []byte)
 
 // guest is the stage of all guest steps, which travel to the guest as one program.
 type guest struct {
@@ -186,7 +186,7 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 		return err
 	}
 	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe}
-	err = session.Run(ctx, lima.Steps{Program: g.program(mode), Work: g.work}, events.report, func(index int, lines string) (quotable bool) {
+	err = session.Run(ctx, lima.Steps{Program: g.program(mode), Work: g.work}, events.report, func(index int, lines []byte) (quotable bool) {
 		if index >= len(g.steps) {
 			return true // of ssh, after the last step
 		}

@@ -29,7 +29,7 @@ func Plan(ctx context.Context, client *lima.Client, roster *lima.Roster, vm conf
 	}
 	step := &instance{vm: vm, lima: client, roster: roster, waiting: func(string) {}, warning: warnings(keep)}
 	defer step.disconnect()
-	list := stages(step, func(string, bool, string) {})
+	list := stages(step, func(string, bool, []byte) {})
 	if exists, err := client.Exists(vm.Instance); exists && err == nil && client.Installed() != nil {
 		for _, stage := range list {
 			for _, name := range stage.Names() {

@@ -1,7 +1,7 @@
 package steps
 
 import (
-	"strings"
+	"bytes"
 	"sync"
 )
 
@@ -15,16 +15,16 @@ type lastWords struct {
 
 // hear is told lines that a step prints. Neither what is indented nor a title says by itself what went wrong: dnf5, for one,
 // ends with indented advice.
-func (w *lastWords) hear(step int, lines string) {
+func (w *lastWords) hear(step int, lines []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if step != w.step {
 		w.step, w.line = step, w.line[:0]
 	}
-	for lines != "" {
-		begin := strings.LastIndexByte(lines[:len(lines)-1], '\n') + 1
-		line := strings.TrimRight(lines[begin:], "\r\n\t ")
-		if line != "" && line[0] != ' ' && line[0] != '\t' && !strings.HasSuffix(line, ":") {
+	for len(lines) > 0 {
+		begin := bytes.LastIndexByte(lines[:len(lines)-1], '\n') + 1
+		line := bytes.TrimRight(lines[begin:], "\r\n\t ")
+		if len(line) > 0 && line[0] != ' ' && line[0] != '\t' && line[len(line)-1] != ':' {
 			w.line = append(w.line[:0], line[:min(len(line), maxWords)]...)
 			return
 		}

@@ -20,12 +20,12 @@ func TestLastWords(t *testing.T) {
 	} {
 		var words lastWords
 		for _, lines := range c.heard {
-			words.hear(2, lines)
+			words.hear(2, []byte(lines))
 		}
 		if got := words.of(2); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
-		words.hear(3, "")
+		words.hear(3, nil)
 		if got := words.of(2) + words.of(3); got != "" {
 			t.Errorf("%s: the next step begins with %q", c.name, got)
 		}

@@ -52,7 +52,7 @@ func BenchmarkReadBlocks(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		read := 0
-		readBlocks(strings.NewReader(text), func(block string, _ bool) { read += len(block) })
+		readBlocks(strings.NewReader(text), func(block []byte, _ bool) { read += len(block) })
 		if read != len(text) {
 			b.Fatal(read)
 		}

@@ -13,23 +13,37 @@ const (
 
 // readBlocks calls do with whole lines, as many as have come, until the file ends or is closed. A line that is longer than a
 // block comes in parts, as does the last one where it has no end: such a block holds no line break. whole says that the
-// block does not begin in the midst of a line.
-func readBlocks(file io.Reader, do func(block string, whole bool)) {
+// block does not begin in the midst of a line. A block is used again once do has returned.
+func readBlocks(file io.Reader, do func(block []byte, whole bool)) {
 	type piece struct {
-		block string
+		block []byte
 		whole bool
 	}
 	pieces := make(chan piece, ahead)
+	used := make(chan []byte, ahead)
 	go func() {
 		defer close(pieces)
-		cutBlocks(file, func(block string, whole bool) { pieces <- piece{block, whole} })
+		cutBlocks(file, func(block []byte, whole bool) (next []byte) {
+			pieces <- piece{block, whole}
+			select {
+			case next = <-used:
+				return next
+			default:
+				return make([]byte, blockSize)
+			}
+		})
 	}()
 	for next := range pieces {
 		do(next.block, next.whole)
+		select {
+		case used <- next.block[:blockSize]:
+		default:
+		}
 	}
 }
 
-func cutBlocks(file io.Reader, do func(block string, whole bool)) {
+// cutBlocks gives blocks away, and gets a buffer for each.
+func cutBlocks(file io.Reader, give func(block []byte, whole bool) (next []byte)) {
 	buffer := make([]byte, blockSize)
 	held := 0 // bytes of the buffer
 	whole := true
@@ -41,8 +55,7 @@ func cutBlocks(file io.Reader, do func(block string, whole bool)) {
 		}
 		held += n
 		if end > 0 {
-			do(string(buffer[:end]), whole)
-			held = copy(buffer, buffer[end:held])
+			buffer, held = cutBlock(buffer, end, held, whole, give)
 			whole = true
 		}
 		if held > 0 && (held == len(buffer) || err != nil) {
@@ -50,14 +63,19 @@ func cutBlocks(file io.Reader, do func(block string, whole bool)) {
 			if err == nil {
 				end = beforeEscape(buffer)
 			}
-			do(string(buffer[:end]), whole)
-			held = copy(buffer, buffer[end:held])
+			buffer, held = cutBlock(buffer, end, held, whole, give)
 			whole = false
 		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+// cutBlock gives the beginning of a buffer away. What is held behind it begins the next one.
+func cutBlock(buffer []byte, end, held int, whole bool, give func(block []byte, whole bool) (next []byte)) (next []byte, left int) {
+	next = give(buffer[:end], whole)
+	return next, copy(next, buffer[end:held])
 }
 
 // beforeEscape is where to cut a block, so that an escape sequence at its end comes whole with the next one.

@@ -1,6 +1,7 @@
 package lima
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"path/filepath"
@@ -80,9 +81,9 @@ func TestReadBlocks(t *testing.T) {
 		const colour = "\x1b[38;5;208;1m"
 		text := strings.Repeat("x", blockSize-size) + colour + strings.Repeat(colour+"y", 2*blockSize/len(colour))
 		got := ""
-		readBlocks(strings.NewReader(text), func(block string, _ bool) {
-			got += block
-			if at := strings.LastIndexByte(block, '\x1b'); at >= 0 && !strings.HasPrefix(block[at:], colour) {
+		readBlocks(strings.NewReader(text), func(block []byte, _ bool) {
+			got += string(block)
+			if at := bytes.LastIndexByte(block, '\x1b'); at >= 0 && !bytes.HasPrefix(block[at:], []byte(colour)) {
 				t.Errorf("%d bytes before the end of a block it ends in %q", size, block[at:])
 			}
 		})
@@ -109,7 +110,7 @@ func TestReadOutput(t *testing.T) {
 		}()
 		session := Session{stderr: read, nonce: "NONCE"}
 		got := make([]string, len(want))
-		session.readOutput(make(chan int, 1), func(index int, lines string) { got[index] += lines })
+		session.readOutput(make(chan int, 1), func(index int, lines []byte) { got[index] += string(lines) })
 		_ = read.Close()
 		if !slices.Equal(got, want) {
 			t.Errorf("in pieces of %d: %q, want %q", size, got, want)

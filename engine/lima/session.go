@@ -1,6 +1,7 @@
 package lima
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,8 +117,8 @@ type Steps struct {
 
 // Run sends the program and follows it to its end. report gets each marker after all output of that step, and ends the
 // session by an error; output gets all other lines, as many at a time as have come, with the index of the step that they
-// belong to, and says whether an error may quote them. It can be called once.
-func (s *Session) Run(ctx context.Context, steps Steps, report func(Marker) error, output func(index int, lines string) (quotable bool)) error {
+// belong to, and says whether an error may quote them; it must not keep them. It can be called once.
+func (s *Session) Run(ctx context.Context, steps Steps, report func(Marker) error, output func(index int, lines []byte) (quotable bool)) error {
 	defer s.closePipes()
 	var readers conc.WaitGroup
 	// A guest that does not read must not keep the host from noticing. A pipe that breaks is noticed by its end.
@@ -128,7 +130,7 @@ func (s *Session) Run(ctx context.Context, steps Steps, report func(Marker) erro
 	lastWords := &tail{log: io.Discard}
 	readers.Go(func() { s.readMarkers(markers) })
 	readers.Go(func() {
-		s.readOutput(fences, func(index int, lines string) {
+		s.readOutput(fences, func(index int, lines []byte) {
 			if output(index, lines) {
 				lastWords.see(lines)
 			}
@@ -268,23 +270,26 @@ func parseMarker(line, nonce string) (Marker, bool) {
 
 // readOutput tells lines from fences, which come in the order of the steps. A fence brings a line break of its own, which
 // makes an empty line where the output before it had one already; that one is dropped.
-func (s *Session) readOutput(fences chan int, output func(index int, lines string)) {
+func (s *Session) readOutput(fences chan int, output func(index int, lines []byte)) {
 	defer close(fences)
-	step, held := 0, "" // an empty line, until it is known what follows
-	pass := func(lines string) {
-		if lines = held + lines; !strings.HasSuffix(lines, "\n") {
-			lines += "\n"
+	step, held := 0, false // an empty line, until it is known what follows
+	pass := func(lines []byte) {
+		if held {
+			lines = slices.Concat([]byte("\n"), lines)
 		}
-		held = ""
-		if lines == "\n" || strings.HasSuffix(lines, "\n\n") {
-			lines, held = lines[:len(lines)-1], "\n"
+		if !bytes.HasSuffix(lines, []byte("\n")) {
+			lines = slices.Concat(lines, []byte("\n"))
 		}
-		if lines != "" {
+		if held = len(lines) == 1 || bytes.HasSuffix(lines, []byte("\n\n")); held {
+			lines = lines[:len(lines)-1]
+		}
+		if len(lines) > 0 {
 			output(step, lines)
 		}
 	}
-	readBlocks(s.stderr, func(block string, whole bool) {
-		if !strings.Contains(block, s.nonce) {
+	nonce := []byte(s.nonce)
+	readBlocks(s.stderr, func(block []byte, whole bool) {
+		if !bytes.Contains(block, nonce) {
 			pass(block)
 			return
 		}
@@ -292,10 +297,10 @@ func (s *Session) readOutput(fences chan int, output func(index int, lines strin
 			rest, found := strings.CutPrefix(line, s.nonce+" ")
 			index, err := strconv.Atoi(rest)
 			if !found || !whole || err != nil || index != step {
-				pass(line + "\n")
+				pass([]byte(line + "\n"))
 				return
 			}
-			held = ""
+			held = false
 			step = index + 1
 			select { // the newest alone matters
 			case <-fences:
@@ -309,12 +314,12 @@ func (s *Session) readOutput(fences chan int, output func(index int, lines strin
 // readLines calls do for each line until the file ends or is closed. A line that is too long comes in parts; whole says that
 // line is not a part, so that no part can pass for a line.
 func readLines(file io.Reader, do func(line string, whole bool)) {
-	readBlocks(file, func(block string, whole bool) { eachOf(block, whole, do) })
+	readBlocks(file, func(block []byte, whole bool) { eachOf(block, whole, do) })
 }
 
 // eachOf calls do for each line of a block.
-func eachOf(block string, whole bool, do func(line string, whole bool)) {
-	for line := range strings.Lines(block) {
+func eachOf(block []byte, whole bool, do func(line string, whole bool)) {
+	for line := range strings.Lines(string(block)) {
 		text, ends := strings.CutSuffix(line, "\n")
 		do(text, whole && ends)
 		whole = true

@@ -51,12 +51,12 @@ func (t *tail) add(line string) {
 }
 
 // see remembers the last of many lines, and logs none.
-func (t *tail) see(lines string) {
+func (t *tail) see(lines []byte) {
 	begin := len(lines)
 	for n := 0; n < tailLines && begin > 0; n++ {
-		begin = strings.LastIndexByte(lines[:begin-1], '\n') + 1
+		begin = bytes.LastIndexByte(lines[:begin-1], '\n') + 1
 	}
-	for line := range strings.Lines(strings.Clone(lines[begin:])) {
+	for line := range strings.Lines(string(lines[begin:])) {
 		t.lines = append(t.lines, strings.TrimSuffix(line, "\n"))
 	}
 	t.lines = t.lines[max(len(t.lines)-tailLines, 0):]
