@@ -17,6 +17,9 @@ const (
 	// An instance is broken when it is so three times over five seconds: list says so too while a start is under way.
 	brokenLooks = 3
 	brokenPause = 2500 * time.Millisecond
+
+	// writtenPause is what limactl may take to write a configuration.
+	writtenPause = 250 * time.Millisecond
 )
 
 // instance is the step that makes the VM's Lima instance exist and run. Where the instance seems to run, its check
@@ -75,6 +78,11 @@ func (s *instance) missing() (engine.Finding, error) {
 
 func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 	found, err := s.find(ctx)
+	if err == nil && found != nil && !s.whole(found) {
+		if err = pause(ctx, writtenPause); err == nil {
+			found, err = s.find(ctx)
+		}
+	}
 	if err != nil {
 		return engine.Finding{}, err
 	}
@@ -127,6 +135,12 @@ func (s *instance) find(ctx context.Context) (*lima.Instance, error) {
 		return roster.Find(ctx, s.lima, s.vm.Instance)
 	}
 	return s.lima.Find(ctx, s.vm.Instance)
+}
+
+// whole tells a configuration from what a list may meet of one while limactl writes it anew: for another dvm, or for one that
+// was killed.
+func (s *instance) whole(found *lima.Instance) bool {
+	return found.Status != "" && found.Config != nil && (found.Config.Fedora() || s.vm.Force)
 }
 
 // refuse names what must not be provisioned.
