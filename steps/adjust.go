@@ -39,13 +39,21 @@ func (s *instance) adjustment(found *lima.Instance) (adjustment, error) {
 			a.live = append(a.live, pair)
 		}
 	}
-	for _, pair := range a.opened {
-		if slices.Contains(a.have.Pairs, pair) && s.lima.CanForward(s.vm.Instance) && freePort(pair.Host) {
-			a.lost = append(a.lost, pair)
-		}
+	if s.lima.CanForward(s.vm.Instance) {
+		a.lost = a.closed()
 	}
 	a.restart = s.vm.Restart && a.waits(s.vm.Resize)
 	return a, nil
+}
+
+// closed are the pairs of the configuration that dvm had opened and that nobody listens for.
+func (a adjustment) closed() (pairs []lima.Pair) {
+	for _, pair := range a.opened {
+		if slices.Contains(a.have.Pairs, pair) && freePort(pair.Host) {
+			pairs = append(pairs, pair)
+		}
+	}
+	return pairs
 }
 
 // needsSSH tells a pair that has to be forwarded from one that Lima forwards by itself, as it does with every listener that
@@ -164,6 +172,12 @@ func (s *instance) amend(ctx context.Context, lock *lima.Lock, a adjustment) err
 		if slices.Contains(a.live, pair) && !a.needsSSH(pair) {
 			continue
 		}
+		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
+			return engine.Advise(err, "dvm stop %[1]s; dvm %[1]s", s.vm.Name)
+		}
+	}
+	// Where that made a dead connection anew, what was open in the old one went with it.
+	for _, pair := range a.closed() {
 		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
 			return engine.Advise(err, "dvm stop %[1]s; dvm %[1]s", s.vm.Name)
 		}
