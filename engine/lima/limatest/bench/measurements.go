@@ -121,20 +121,18 @@ func (b *bench) several() error {
 		return err
 	}
 	_, env := b.paced("", slowly, "")
-	bare := command{args: append([]string{"sh", "-c", `for vm; do "$0" --tty=false shell --workdir / dvm-$vm true & done; wait`, b.limactl}, names...)}
-	took, err := b.medians(max(b.runs/4, 3), b.ours(vmName(1)).with(env...), b.ours(names...).with(env...).with(all),
-		b.ours(names...).with(env...).with("DVM_JOBS=4"), bare.with(env...))
-	if err != nil {
+	if err := b.severalAlone(names, all); err != nil {
 		return err
 	}
-	if err := b.severalAlone(names, all); err != nil {
+	bare := command{args: append([]string{"sh", "-c", `for vm; do "$0" --tty=false shell --workdir / dvm-$vm true & done; wait`, b.limactl}, names...)}
+	took, err := b.oneAndMany(names, all, env, bare.with(env...))
+	if err != nil {
 		return err
 	}
 	what, _ := b.paced(fmt.Sprintf("%d VMs with nothing to do, `%s`, and one VM", b.vms, all), slowly, "at 200 ms a call, with all guests on these cores")
 	b.tell(what, took[0].wall, took[1].wall)
 	b.tell("the same, and as many `limactl shell app true` at once", took[3].wall, took[1].wall)
-	waves := (b.vms + 3) / 4
-	b.compare(fmt.Sprintf("the same with `DVM_JOBS=4`, and %d times one VM", waves), time.Duration(waves)*took[0].wall, took[2].wall, 1.2)
+	b.inWaves(took[0], took[2])
 	each := (took[1].memory - took[0].memory) / int64(max(b.vms-1, 1))
 	b.rows = append(b.rows, row{"memory for each VM more", "", mebibytes(each), "", "less than 1.0 MiB"})
 	return nil
@@ -153,16 +151,29 @@ func (b *bench) severalAlone(names []string, all string) error {
 		return err
 	}
 	env := []string{"DVM_LIMACTL=" + self + " " + answerVerb, "BENCH_LIST=" + list.out, "BENCH_TAKES=200ms"}
-	took, err := b.medians(max(b.runs/4, 3), b.ours(vmName(1)).with(env...), b.ours(names...).with(env...).with(all),
-		b.ours(names...).with(env...).with("DVM_JOBS=4"))
+	took, err := b.oneAndMany(names, all, env)
 	if err != nil {
 		return err
 	}
 	what := fmt.Sprintf("%d VMs with nothing to do, `%s`, and one VM, with a limactl that takes 200 ms and no core", b.vms, all)
 	b.compare(what, took[0].wall, took[1].wall, 2)
-	waves := (b.vms + 3) / 4
-	b.compare(fmt.Sprintf("the same with `DVM_JOBS=4`, and %d times one VM", waves), time.Duration(waves)*took[0].wall, took[2].wall, 1.2)
+	b.inWaves(took[0], took[2])
 	return nil
+}
+
+// oneAndMany times one VM, many at once, many by four at once, and other commands in turn with them.
+func (b *bench) oneAndMany(names []string, all string, env []string, others ...command) ([]usage, error) {
+	commands := []command{b.ours(vmName(1)), b.ours(names...).with(all), b.ours(names...).with("DVM_JOBS=4")}
+	for i := range commands {
+		commands[i] = commands[i].with(env...)
+	}
+	return b.medians(max(b.runs/4, 3), append(commands, others...)...)
+}
+
+// inWaves compares many VMs by four at once with as many times one as that makes waves.
+func (b *bench) inWaves(one, many usage) {
+	waves := (b.vms + 3) / 4
+	b.compare(fmt.Sprintf("the same with `DVM_JOBS=4`, and %d times one VM", waves), time.Duration(waves)*one.wall, many.wall, 1.2)
 }
 
 func mebibytes(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
