@@ -13,7 +13,7 @@ const (
 
 // readBlocks calls do with whole lines, as many as have come, until the file ends or is closed. A line that is longer than a
 // block comes in parts, as does the last one where it has no end: such a block holds no line break. whole says that the
-// block does not begin in the midst of a line. A block is used again once do has returned.
+// block does not begin in the midst of a line. The bytes of a block are used again once do has returned.
 func readBlocks(file io.Reader, do func(block []byte, whole bool)) {
 	type piece struct {
 		block []byte
@@ -23,27 +23,25 @@ func readBlocks(file io.Reader, do func(block []byte, whole bool)) {
 	used := make(chan []byte, ahead)
 	go func() {
 		defer close(pieces)
-		cutBlocks(file, func(block []byte, whole bool) (next []byte) {
-			pieces <- piece{block, whole}
+		cutBlocks(file, func(block []byte, whole bool) {
+			var copied []byte
 			select {
-			case next = <-used:
-				return next
+			case copied = <-used:
 			default:
-				return make([]byte, blockSize)
 			}
+			pieces <- piece{append(copied[:0], block...), whole}
 		})
 	}()
 	for next := range pieces {
 		do(next.block, next.whole)
 		select {
-		case used <- next.block[:blockSize]:
+		case used <- next.block:
 		default:
 		}
 	}
 }
 
-// cutBlocks gives blocks away, and gets a buffer for each.
-func cutBlocks(file io.Reader, give func(block []byte, whole bool) (next []byte)) {
+func cutBlocks(file io.Reader, do func(block []byte, whole bool)) {
 	buffer := make([]byte, blockSize)
 	held := 0 // bytes of the buffer
 	whole := true
@@ -55,7 +53,8 @@ func cutBlocks(file io.Reader, give func(block []byte, whole bool) (next []byte)
 		}
 		held += n
 		if end > 0 {
-			buffer, held = cutBlock(buffer, end, held, whole, give)
+			do(buffer[:end], whole)
+			held = copy(buffer, buffer[end:held])
 			whole = true
 		}
 		if held > 0 && (held == len(buffer) || err != nil) {
@@ -63,19 +62,14 @@ func cutBlocks(file io.Reader, give func(block []byte, whole bool) (next []byte)
 			if err == nil {
 				end = beforeEscape(buffer)
 			}
-			buffer, held = cutBlock(buffer, end, held, whole, give)
+			do(buffer[:end], whole)
+			held = copy(buffer, buffer[end:held])
 			whole = false
 		}
 		if err != nil {
 			return
 		}
 	}
-}
-
-// cutBlock gives the beginning of a buffer away. What is held behind it begins the next one.
-func cutBlock(buffer []byte, end, held int, whole bool, give func(block []byte, whole bool) (next []byte)) (next []byte, left int) {
-	next = give(buffer[:end], whole)
-	return next, copy(next, buffer[end:held])
 }
 
 // beforeEscape is where to cut a block, so that an escape sequence at its end comes whole with the next one.
