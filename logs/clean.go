@@ -30,31 +30,25 @@ func strip(line string) string {
 	var clean strings.Builder
 	clean.Grow(len(line))
 	state := parser.GroundState
-	for len(line) > 0 {
+	for {
 		if state == parser.GroundState {
 			shown := printable(line)
 			clean.WriteString(line[:shown])
-			if line = line[shown:]; line == "" {
-				break
-			}
+			line = line[shown:]
+		}
+		if line == "" {
+			return clean.String()
 		}
 		r, size := utf8.DecodeRuneInString(line)
-		char := line[:size]
 		line = line[size:]
-		if r <= unicode.MaxLatin1 && (r < 0x80 || unicode.IsControl(r)) {
-			var action parser.Action
-			state, action = parser.Table.Transition(state, byte(r))
-			if action == parser.PrintAction || r == '\t' || r == '\r' {
-				clean.WriteString(char)
-			}
-			continue
+		// Beyond ASCII nothing else controls a terminal, but a control string may hold it.
+		if r < utf8.RuneSelf || unicode.IsControl(r) {
+			state, _ = parser.Table.Transition(state, byte(r))
 		}
-		// Beyond ASCII nothing controls a terminal, but a control string may hold it.
-		if state == parser.GroundState && !unicode.Is(unicode.Bidi_Control, r) {
-			clean.WriteString(char)
+		if r == '\t' || r == '\r' {
+			clean.WriteByte(byte(r))
 		}
 	}
-	return clean.String()
 }
 
 // printable is how many bytes a line begins with that outside of a control sequence stand for themselves.
@@ -100,7 +94,8 @@ func eachLine(lines string, clean func(string) string) string {
 func plainLines(lines []byte) bool {
 	const step = 4 * 8
 	for ; len(lines) >= step; lines = lines[step:] {
-		a, b, c, d := binary.LittleEndian.Uint64(lines[:8]), binary.LittleEndian.Uint64(lines[8:16]), binary.LittleEndian.Uint64(lines[16:24]), binary.LittleEndian.Uint64(lines[24:step])
+		a, b := binary.LittleEndian.Uint64(lines), binary.LittleEndian.Uint64(lines[8:])
+		c, d := binary.LittleEndian.Uint64(lines[16:]), binary.LittleEndian.Uint64(lines[24:])
 		if odd(a)|odd(b)|odd(c)|odd(d) == 0 {
 			continue
 		}
@@ -128,8 +123,8 @@ func joined(word uint64) uint64 {
 
 // plainEnds is plain where line ends are, too.
 func plainEnds(text []byte) bool {
-	for i := range len(text) {
-		if !plainByte(text[i]) && text[i] != '\n' {
+	for _, char := range text {
+		if !plainByte(char) && char != '\n' {
 			return false
 		}
 	}

@@ -96,9 +96,12 @@ func forms(secret string) []string {
 	}
 }
 
+// idle tells a mask that has nothing to hide.
+func (m *Mask) idle() bool { return m == nil || len(m.secrets) == 0 }
+
 // Text hides what is in one piece of text.
 func (m *Mask) Text(text string) string {
-	if m == nil || len(m.secrets) == 0 {
+	if m.idle() {
 		return text
 	}
 	clear, _ := m.scan(text, true)
@@ -185,12 +188,12 @@ type maskedLines struct {
 
 // pass tells of lines that can be shown as they are.
 func (l *maskedLines) pass(lines []byte) bool {
-	return (l.mask == nil || len(l.mask.secrets) == 0) && plainLines(lines)
+	return l.mask.idle() && plainLines(lines)
 }
 
 // add gives the lines that can be shown once these have come. All have their ends.
 func (l *maskedLines) add(lines string) string {
-	if l.mask == nil || len(l.mask.secrets) == 0 {
+	if l.mask.idle() {
 		return CleanLines(lines)
 	}
 	var clear string

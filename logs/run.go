@@ -43,6 +43,7 @@ type Run struct {
 // stream is what goes to one of the logs.
 type stream struct {
 	lines maskedLines
+	shown []byte // what became of the lines that came last, used again for the next ones
 	tail  string // its last lines
 }
 
@@ -143,8 +144,9 @@ func (r *Run) output(setup bool) *stream {
 }
 
 func (r *Run) add(setup bool, lines []byte) {
-	if hiding := &r.output(setup).lines; !hiding.pass(lines) {
-		lines = []byte(hiding.add(string(lines)))
+	if out := r.output(setup); !out.lines.pass(lines) {
+		out.shown = append(out.shown[:0], out.lines.add(string(lines))...)
+		lines = out.shown
 	}
 	r.write(setup, lines)
 }
