@@ -168,24 +168,32 @@ func (s *instance) edit(ctx context.Context, lock *lima.Lock, a adjustment) erro
 
 // amend adds pairs to a running instance: at once, and in its configuration for the next start.
 func (s *instance) amend(ctx context.Context, lock *lima.Lock, a adjustment) error {
-	for _, pair := range slices.Concat(a.lost, a.live) {
-		if slices.Contains(a.live, pair) && !a.needsSSH(pair) {
-			continue
-		}
-		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
-			return engine.Advise(err, "dvm stop %[1]s; dvm %[1]s", s.vm.Name)
+	pairs := a.lost
+	for _, pair := range a.live {
+		if a.needsSSH(pair) {
+			pairs = append(pairs, pair)
 		}
 	}
+	if err := s.forward(ctx, pairs); err != nil {
+		return err
+	}
 	// Where that made a dead connection anew, what was open in the old one went with it.
-	for _, pair := range a.closed() {
-		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
-			return engine.Advise(err, "dvm stop %[1]s; dvm %[1]s", s.vm.Name)
-		}
+	if err := s.forward(ctx, a.closed()); err != nil {
+		return err
 	}
 	if len(a.live) == 0 {
 		return nil
 	}
 	return s.lima.Amend(ctx, lock, s.vm.Instance, a.amended())
+}
+
+func (s *instance) forward(ctx context.Context, pairs []lima.Pair) error {
+	for _, pair := range pairs {
+		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
+			return engine.Advise(err, "dvm stop %[1]s; dvm %[1]s", s.vm.Name)
+		}
+	}
+	return nil
 }
 
 // What a dvm that was killed had started in the guest takes a moment to end, and is nobody's work.

@@ -186,7 +186,7 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 		return err
 	}
 	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe}
-	err = session.Run(ctx, lima.Steps{Program: g.program(mode), Work: g.work}, events.report, func(index int, lines []byte) (quotable bool) {
+	err = session.Run(ctx, lima.Task{Program: g.program(mode), Work: g.work}, events.report, func(index int, lines []byte) (quotable bool) {
 		if index >= len(g.steps) {
 			return true // of ssh, after the last step
 		}

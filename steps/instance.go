@@ -140,8 +140,11 @@ func (s *instance) find(ctx context.Context) (*lima.Instance, error) {
 // whole tells a configuration from what a list may meet of one while limactl writes it anew: for another dvm, or for one that
 // was killed.
 func (s *instance) whole(found *lima.Instance) bool {
-	return found.Status != "" && found.Config != nil && (found.Config.Fedora() || s.vm.Force)
+	return found.Status != "" && found.Config != nil && s.accepts(found.Config)
 }
+
+// accepts tells a VM of Fedora's, or any other where that is asked for.
+func (s *instance) accepts(config *lima.Config) bool { return config.Fedora() || s.vm.Force }
 
 // refuse names what must not be provisioned.
 func (s *instance) refuse(found *lima.Instance) error {
@@ -166,7 +169,7 @@ func (s *instance) refuse(found *lima.Instance) error {
 		return engine.Advise(fmt.Errorf("%s has directories of the host mounted (%s), from %s", name, lima.Quote(mounts),
 			s.lima.MountedBy(name)), "take the mounts out of that file, then: dvm stop %[1]s; dvm %[1]s", s.vm.Name)
 	}
-	if !found.Config.Fedora() && !s.vm.Force {
+	if !s.accepts(found.Config) {
 		return engine.Advise(fmt.Errorf("%s was not made from a Fedora image, so it is left alone", name),
 			"to provision it all the same: DVM_FORCE=1 dvm %s", s.vm.Name)
 	}

@@ -109,8 +109,8 @@ func (s *Session) Close() {
 	s.closePipes()
 }
 
-// Steps is what a session runs: a program, and the rest of it, which is sent where the guest asks for it.
-type Steps struct {
+// Task is what a session runs: a program, and the rest of it, which is sent where the guest asks for it.
+type Task struct {
 	Program string
 	Work    func() string
 }
@@ -118,7 +118,7 @@ type Steps struct {
 // Run sends the program and follows it to its end. report gets each marker after all output of that step, and ends the
 // session by an error; output gets all other lines, as many at a time as have come, with the index of the step that they
 // belong to, and says whether an error may quote them; it must not keep them. It can be called once.
-func (s *Session) Run(ctx context.Context, steps Steps, report func(Marker) error, output func(index int, lines []byte) (quotable bool)) error {
+func (s *Session) Run(ctx context.Context, task Task, report func(Marker) error, output func(index int, lines []byte) (quotable bool)) error {
 	defer s.closePipes()
 	var readers conc.WaitGroup
 	// A guest that does not read must not keep the host from noticing. A pipe that breaks is noticed by its end.
@@ -136,12 +136,12 @@ func (s *Session) Run(ctx context.Context, steps Steps, report func(Marker) erro
 			}
 		})
 	})
-	send("session_nonce=" + s.nonce + "\n" + steps.Program)
+	send("session_nonce=" + s.nonce + "\n" + task.Program)
 	asked := false
 	err := s.follow(ctx, markers, fences, func(marker Marker) error {
 		if marker.Event == "more" && !asked {
 			asked = true
-			send(steps.Work())
+			send(task.Work())
 			return nil
 		}
 		return report(marker)
