@@ -246,12 +246,14 @@ func awaitReaderGone(out *os.File, gone chan<- struct{}) {
 	}
 }
 
-// trailer passes stderr on, byte for byte, and takes out `NONCE hello` and `NONCE STATUS` lines wherever they stand. It goes
-// on where what it passes can't be written: the status is wanted all the same.
+// trailer passes stderr on, byte for byte, and takes out `NONCE hello` and `NONCE STATUS` lines wherever they stand. Before
+// hello only limactl and ssh write, by the line. It goes on where what it passes can't be written: the status is wanted all
+// the same.
 type trailer struct {
 	w      io.Writer
 	nonce  []byte
 	held   []byte // might be the beginning of a line of ours
+	line   []byte // has no end yet, before hello
 	hello  chan struct{}
 	done   chan struct{} // closed once the status is known
 	unread chan struct{} // closed once nobody reads what is passed on
@@ -294,6 +296,7 @@ func (t *trailer) note(word string) {
 	status, err := strconv.Atoi(word)
 	switch {
 	case word == "hello" && !closed(t.hello):
+		t.writeLine()
 		close(t.hello)
 	case err == nil && !closed(t.done):
 		t.result = status
@@ -311,6 +314,31 @@ func closed(c <-chan struct{}) bool {
 }
 
 func (t *trailer) pass(p []byte) {
+	if closed(t.hello) {
+		t.write(p)
+		return
+	}
+	t.line = append(t.line, p...)
+	for {
+		line, rest, whole := bytes.Cut(t.line, []byte("\n"))
+		if !whole && len(line) < maxLine {
+			return
+		}
+		if len(line) >= maxLine || !isCrowding(line) {
+			t.write(t.line[:len(t.line)-len(rest)])
+		}
+		t.line = rest
+	}
+}
+
+// isCrowding tells whether ssh says in a line that the connection has as many sessions as sshd lets share it, and that it opens
+// one of its own instead: see mux_client_request_session in OpenSSH's mux.c.
+func isCrowding(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("mux_client_request_session: session request failed: Session open refused")) ||
+		bytes.HasPrefix(line, []byte("ControlSocket ")) && bytes.Contains(line, []byte(" already exists, disabling multiplexing"))
+}
+
+func (t *trailer) write(p []byte) {
 	if len(p) == 0 {
 		return
 	}
@@ -323,6 +351,12 @@ func (t *trailer) pass(p []byte) {
 func (t *trailer) flush() {
 	t.pass(t.held)
 	t.held = nil
+	t.writeLine()
+}
+
+func (t *trailer) writeLine() {
+	t.write(t.line)
+	t.line = nil
 }
 
 func (t *trailer) status() (int, bool) { return t.result, closed(t.done) }

@@ -12,6 +12,8 @@ import (
 // TestTrailer: however stderr is cut into pieces, what is ours is taken out and the rest is passed on.
 func TestTrailer(t *testing.T) {
 	const nonce = "NNAN"
+	const crowded = "mux_client_request_session: session request failed: Session open refused by peer\r\n" +
+		"ControlSocket /lima/dvm-app/ssh.sock already exists, disabling multiplexing\r\n"
 	long := strings.Repeat("x", 100000)
 	for _, c := range []struct {
 		name, text, passed string
@@ -26,6 +28,12 @@ func TestTrailer(t *testing.T) {
 		{name: "begun again", text: "NNANNNAN 3\n", passed: "NNAN", status: 3, known: true},
 		{name: "cut off", text: "NNAN 3", passed: "NNAN 3"},
 		{name: "the first one counts", text: "NNAN 3\nNNAN 4\n", status: 3, known: true},
+		{
+			name:   "a crowded connection",
+			text:   "level=warning\n" + crowded + "banNNAN hello\n" + crowded + "NNAN 3\n",
+			passed: "level=warning\nban" + crowded, status: 3, known: true, hello: true,
+		},
+		{name: "like a crowded connection", text: "ControlSocket x is old\nmux_client: no\n" + long, passed: "ControlSocket x is old\nmux_client: no\n" + long},
 		{name: "not ours", text: "NNAN " + long + "\nNNAN 0\n", passed: "NNAN " + long + "\n", known: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -44,7 +52,7 @@ func TestTrailer(t *testing.T) {
 					t.Errorf("status %d, known %t, hello %t", status, known, closed(trailer.hello))
 				}
 				if passed.String() != c.passed {
-					t.Errorf("passed on: %.100q, want %.100q", passed.String(), c.passed)
+					t.Errorf("passed on: %.200q, want %.200q", passed.String(), c.passed)
 				}
 			}
 		})
@@ -82,8 +90,8 @@ func FuzzTrailer(f *testing.F) {
 		_, _ = atOnce.Write([]byte(text))
 		for piece := range slices.Chunk([]byte(text), int(size%1000)+1) {
 			_, _ = cut.Write(piece)
-			if len(cut.held) > len("N ")+maxNote {
-				t.Errorf("%q in pieces of %d: %d bytes are held back", text, size, len(cut.held))
+			if held := len(cut.held) + len(cut.line); held > len("N ")+maxNote+maxLine {
+				t.Errorf("%q in pieces of %d: %d bytes are held back", text, size, held)
 			}
 		}
 		atOnce.flush()
