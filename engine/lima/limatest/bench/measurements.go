@@ -133,8 +133,6 @@ func (b *bench) several() error {
 	b.tell(what, took[0].wall, took[1].wall)
 	b.tell("the same, and as many `limactl shell app true` at once", took[3].wall, took[1].wall)
 	b.inWaves(took[0], took[2])
-	each := (took[1].memory - took[0].memory) / int64(max(b.vms-1, 1))
-	b.rows = append(b.rows, row{"memory for each VM more", "", mebibytes(each), "", "less than 1.0 MiB"})
 	return nil
 }
 
@@ -157,6 +155,9 @@ func (b *bench) severalAlone(names []string, all string) error {
 	}
 	what := fmt.Sprintf("%d VMs with nothing to do, `%s`, and one VM, with a limactl that takes 200 ms and no core", b.vms, all)
 	b.compare(what, took[0].wall, took[1].wall, 2)
+	// Here, since what is measured is the peak of dvm or of a call that it waited for, and a real limactl takes more than dvm.
+	each := (took[1].memory - took[0].memory) / int64(max(b.vms-1, 1))
+	b.rows = append(b.rows, row{"its memory for each VM more", "", mebibytes(each), "", "less than 1.0 MiB"})
 	b.inWaves(took[0], took[2])
 	return nil
 }
