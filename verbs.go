@@ -269,7 +269,11 @@ func (v verb) stop(ctx context.Context) error {
 			return err
 		}
 		for _, row := range rows {
-			cfg.VMs = append(cfg.VMs, config.VM{Name: row.VM, Instance: config.InstancePrefix + row.VM})
+			vm := config.VM{Name: row.VM, Instance: config.InstancePrefix + row.VM}
+			if own, err := config.LoadAny([]string{row.VM}); err == nil { // or it is a name that dvm can't have given
+				vm.Timeout = own.VMs[0].Timeout
+			}
+			cfg.VMs = append(cfg.VMs, vm)
 		}
 	}
 	if cfg.DryRun {
@@ -280,6 +284,8 @@ func (v verb) stop(ctx context.Context) error {
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
 	for _, vm := range cfg.VMs {
 		workers.Go(func() {
+			ctx, cancel := within(ctx, vm.Timeout)
+			defer cancel()
 			said, err := steps.Stop(ctx, client, vm, v.waiting(vm))
 			if err == nil {
 				v.term.Line("%s: %s", vm.Name, said)
@@ -321,6 +327,8 @@ func (v verb) remove(ctx context.Context) error {
 }
 
 func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, answers *bufio.Reader) error {
+	ctx, cancel := within(ctx, vm.Timeout)
+	defer cancel()
 	client := newClient(cfg, io.Discard)
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
