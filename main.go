@@ -128,6 +128,9 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 			roster = steps.Ask(ctx, newClient(cfg, io.Discard), cfg.VMs)
 			defer roster.Close()
 		}
+		for _, line := range steps.SharedPorts(newClient(cfg, io.Discard), cfg.VMs) {
+			term.Warn(line)
+		}
 		if cfg.DryRun {
 			return plan(ctx, cfg, roster, stdout, term)
 		}
@@ -150,7 +153,7 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 	case "rm":
 		return work.remove(ctx)
 	case "logs":
-		return work.logs()
+		return work.logs(ctx)
 	}
 	return config.Problems{{Where: "command", Err: fmt.Errorf("%q is not in this version of dvm", command.Verb)}}
 }

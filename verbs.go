@@ -29,25 +29,28 @@ type verb struct {
 	term   *logs.Terminal
 }
 
-// ready reads the environment for one VM, and returns once that can be worked in.
-func (v verb) ready(ctx context.Context, names []string) (*lima.Client, config.VM, error) {
+// work reads the environment for one VM, and does something in that once it can be worked in.
+func (v verb) work(ctx context.Context, names []string, do func(context.Context, *lima.Client, config.VM) error) error {
 	cfg, err := v.load(config.LoadWork, names)
 	if err != nil {
-		return nil, config.VM{}, err
+		return err
 	}
 	if cfg.DryRun {
-		return nil, config.VM{}, config.Problems{{Where: "DVM_DRY_RUN", Err: errors.New("wants 0 for work in a VM, which has no plan, got 1")}}
+		return config.Problems{{Where: "DVM_DRY_RUN", Err: errors.New("wants 0 for work in a VM, which has no plan, got 1")}}
 	}
 	client, vm := newClient(cfg, io.Discard), cfg.VMs[0]
-	return client, vm, v.await(ctx, client, vm)
+	ctx, cancel := within(ctx, vm.Timeout)
+	defer cancel()
+	if err := v.await(ctx, client, vm); err != nil {
+		return err
+	}
+	return do(ctx, client, vm)
 }
 
 // await returns once a VM can be worked in, and shows what it waits for.
 func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) error {
 	showing := logs.NewProgress(v.term, vm.Name, "")
 	defer showing.End()
-	ctx, cancel := within(ctx, vm.Timeout)
-	defer cancel()
 	waiting := func(why string) {
 		showing.Observe(engine.Event{Step: "instance", State: engine.Started})
 		showing.Observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
@@ -62,16 +65,6 @@ func (v verb) waiting(vm config.VM) func(why string) {
 	return func(why string) { v.term.Line("%s: waits %s", vm.Name, logs.Clean(why)) }
 }
 
-// would is the plan of a command that does one thing to each VM.
-func (v verb) would(do string, vms []config.VM) error {
-	for _, vm := range vms {
-		if _, err := fmt.Fprintf(v.stdout, "would %s %s\n", do, vm.Name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (v verb) load(how func([]string) (config.Config, error), names []string) (config.Config, error) {
 	cfg, err := how(names)
 	warn(cfg, v.term)
@@ -80,11 +73,9 @@ func (v verb) load(how func([]string) (config.Config, error), names []string) (c
 
 // login becomes a login shell in the VM.
 func (v verb) login(ctx context.Context) error {
-	client, vm, err := v.ready(ctx, v.args)
-	if err != nil {
-		return err
-	}
-	return client.Login(ctx, vm.Instance, steps.Place(vm))
+	return v.work(ctx, v.args, func(ctx context.Context, client *lima.Client, vm config.VM) error {
+		return client.Login(ctx, vm.Instance, steps.Place(vm))
+	})
 }
 
 // exitStatus is that of a command in the guest, which has said itself what there was to say.
@@ -94,23 +85,19 @@ func (s exitStatus) Error() string { return "exit status " + strconv.Itoa(int(s)
 
 // command runs one command in the VM.
 func (v verb) command(ctx context.Context) error {
-	client, vm, err := v.ready(ctx, v.args[:1])
-	if err != nil {
-		return err
-	}
-	ctx, cancel := within(ctx, vm.Timeout)
-	defer cancel()
-	status, err := client.Run(ctx, vm.Instance, steps.Place(vm), v.args[1:], lima.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
-	if err != nil && ctx.Err() == nil {
-		err = engine.Advise(err, "dvm %s", vm.Name)
-	}
-	if err != nil {
-		return fmt.Errorf("ssh %s: %w", vm.Name, err)
-	}
-	if status != 0 {
-		return reported{exitStatus(status)}
-	}
-	return nil
+	return v.work(ctx, v.args[:1], func(ctx context.Context, client *lima.Client, vm config.VM) error {
+		status, err := client.Run(ctx, vm.Instance, steps.Place(vm), v.args[1:], lima.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+		if err != nil && ctx.Err() == nil {
+			err = engine.Advise(err, "dvm %s", vm.Name)
+		}
+		if err != nil {
+			return fmt.Errorf("ssh %s: %w", vm.Name, err)
+		}
+		if status != 0 {
+			return reported{exitStatus(status)}
+		}
+		return nil
+	})
 }
 
 // copy copies a file or directory between this host and a VM.
@@ -148,15 +135,16 @@ func (v verb) copy(ctx context.Context) error {
 
 // sshConfig prints a block for ~/.ssh/config, and lets Lima's key log in as the VM's user.
 func (v verb) sshConfig(ctx context.Context) error {
-	client, vm, err := v.ready(ctx, v.args)
-	if err != nil {
+	return v.work(ctx, v.args, func(ctx context.Context, client *lima.Client, vm config.VM) error {
+		if err := client.Authorize(ctx, vm.Instance, vm.User); err != nil {
+			if ctx.Err() == nil {
+				err = engine.Advise(err, "dvm %s", vm.Name)
+			}
+			return fmt.Errorf("ssh-config %s: %w", vm.Name, err)
+		}
+		_, err := io.WriteString(v.stdout, client.SSHConfig(vm.Instance, vm.User))
 		return err
-	}
-	if err := client.Authorize(ctx, vm.Instance, vm.User); err != nil {
-		return fmt.Errorf("ssh-config %s: %w", vm.Name, err)
-	}
-	_, err = io.WriteString(v.stdout, client.SSHConfig(vm.Instance, vm.User))
-	return err
+	})
 }
 
 // listed is one VM as ls shows it.
@@ -277,7 +265,7 @@ func (v verb) stop(ctx context.Context) error {
 		}
 	}
 	if cfg.DryRun {
-		return v.would("stop", cfg.VMs)
+		return v.wouldStop(client, cfg.VMs)
 	}
 	var mu gosync.Mutex
 	var failures []error
@@ -300,26 +288,41 @@ func (v verb) stop(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
+func (v verb) wouldStop(client *lima.Client, vms []config.VM) error {
+	for _, vm := range vms {
+		would, why, err := steps.WouldStop(client, vm)
+		switch {
+		case err != nil:
+		case would:
+			_, err = fmt.Fprintf(v.stdout, "would stop %s\n", vm.Name)
+		default:
+			v.term.Line("%s: %s", vm.Name, why)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // remove deletes VMs one after another, each after a look for work that would be lost, and after asking.
 func (v verb) remove(ctx context.Context) error {
 	cfg, err := v.load(config.LoadWork, v.args)
 	if err != nil {
 		return err
 	}
-	if cfg.DryRun {
-		return v.would("delete", cfg.VMs)
-	}
 	asks := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
-	if !cfg.Yes && !asks {
+	if !cfg.Yes && !asks && !cfg.DryRun {
 		return config.Problems{{Where: "DVM_YES", Err: errors.New("wants 1 to delete a VM where nobody can be asked; it is not set")}}
 	}
 	answers := bufio.NewReader(os.Stdin)
 	var failures []error
 	for _, vm := range cfg.VMs {
-		if ctx.Err() != nil {
-			break
+		err := context.Cause(ctx)
+		if err == nil {
+			err = v.removeOne(ctx, cfg, vm, answers)
 		}
-		if err := v.removeOne(ctx, cfg, vm, answers); err != nil {
+		if err != nil {
 			failures = append(failures, fmt.Errorf("rm %s: %w", vm.Name, err))
 		}
 	}
@@ -349,6 +352,10 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, an
 		if len(unsaved) > 0 {
 			return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "DVM_FORCE=1 dvm rm %s deletes it all the same", vm.Name)
 		}
+	}
+	if cfg.DryRun {
+		_, err := fmt.Fprintf(v.stdout, "would delete %s\n", vm.Name)
+		return err
 	}
 	if !cfg.Yes {
 		v.term.Ask("%s and everything in it will be gone. Type its name to delete it: ", vm.Name)
@@ -390,8 +397,19 @@ func readAnswer(ctx context.Context, answers *bufio.Reader) (string, error) {
 	}
 }
 
-// logs shows what the last run said.
-func (v verb) logs() error {
+// logs shows what the last run said. Nobody may read it, and then it would not end.
+func (v verb) logs(ctx context.Context) error {
+	shown := make(chan error, 1)
+	go func() { shown <- v.showLogs() }()
+	select {
+	case err := <-shown:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (v verb) showLogs() error {
 	cfg, err := v.load(config.LoadWork, v.args)
 	if err != nil {
 		return err

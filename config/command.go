@@ -112,18 +112,32 @@ func (v *Verb) check(args []string) error {
 	return Problems{{Where: v.Name, Err: wants(expected, strings.Join(args, " "))}}
 }
 
-// refuseNearVerb tells a verb typed wrong from a VM's name, and gives both readings. A variable after dvm is neither.
+// foreignVerbs are what Lima, Docker and Vagrant call the verbs of dvm. Taken for VMs, they would make some: `dvm start app` two.
+var foreignVerbs = map[string]string{
+	"start": "sync", "create": "sync", "up": "sync",
+	"list": "ls", "status": "ls",
+	"shell": "sh", "exec": "ssh", "copy": "cp",
+	"down": "stop", "halt": "stop",
+	"delete": "rm", "remove": "rm", "destroy": "rm",
+}
+
+// refuseNearVerb tells a verb typed wrong, or another tool's, from a VM's name, and gives both readings. A variable after dvm is neither.
 func refuseNearVerb(words []string) error {
 	first := words[0]
 	if variable, _, found := strings.Cut(first, "="); found && strings.HasPrefix(variable, prefix) {
 		return engine.Advise(Problems{{Where: fmt.Sprintf("%q", first), Err: errors.New("belongs before the command")}},
 			"%s", strings.TrimSpace(first+" dvm "+shellescape.QuoteCommand(words[1:])))
 	}
+	why := "is not a command, and too near one to be taken for a VM"
 	meant := near(strings.ToLower(first), verbNames(), allowedInVerb)
 	if len(meant) == 0 {
-		return nil
+		verb, foreign := foreignVerbs[first]
+		if !foreign {
+			return nil
+		}
+		why, meant = "is a command of other tools, and not taken for a VM", []string{verb}
 	}
-	err := error(Problems{{Where: fmt.Sprintf("%q", first), Err: errors.New("is not a command, and too near one to be taken for a VM")}})
+	err := error(Problems{{Where: fmt.Sprintf("%q", first), Err: errors.New(why)}})
 	for _, verb := range meant {
 		err = engine.Advise(err, "%s", command(append([]string{verb}, words[1:]...)))
 	}

@@ -7,16 +7,24 @@ import (
 	"strings"
 )
 
-// limaHome finds Lima's directory as limactl does, made absolute because limactl runs elsewhere.
+// limaHome finds Lima's directory as limactl does: where it exists, without symlinks. It is absolute because limactl runs elsewhere.
 func limaHome() (string, error) {
-	if dir := os.Getenv("LIMA_HOME"); dir != "" {
-		return filepath.Abs(dir)
+	dir := os.Getenv("LIMA_HOME")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", errors.New("wants a directory, since $HOME is not set")
+		}
+		dir = filepath.Join(home, ".lima")
 	}
-	home, err := os.UserHomeDir()
+	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return "", errors.New("wants a directory, since $HOME is not set")
+		return "", err
 	}
-	return filepath.Join(home, ".lima"), nil
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		return real, nil
+	}
+	return dir, nil
 }
 
 func stateDir(given string) (string, error) {

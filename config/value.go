@@ -26,10 +26,7 @@ func (v *Value[T]) Decode(text string) error {
 	return nil
 }
 
-func (v *Value[T]) decodeFrom(variable, text string) {
-	_ = v.Decode(text)
-	v.From = variable
-}
+func (v *Value[T]) cameFrom(variable string) { v.From = variable }
 
 func (v *Value[T]) source() string { return v.From }
 

@@ -63,7 +63,7 @@ type Variables struct {
 // field is what the layers need of a Value, whatever its type.
 type field interface {
 	envconfig.Decoder
-	decodeFrom(variable, text string)
+	cameFrom(variable string)
 	source() string
 	problem() error
 	text() string
@@ -75,11 +75,11 @@ func readEnvironment() (Variables, error) {
 	if err := envconfig.Process("", &vars); err != nil {
 		return vars, fmt.Errorf("read the environment: %w", err)
 	}
-	// envconfig reads a default where a variable is unset, and none where it is set but empty.
 	vars.each(func(name string, f field, tag reflect.StructTag) {
-		if text := os.Getenv(name); text != "" {
-			f.decodeFrom(name, text)
-		} else {
+		switch text, set := os.LookupEnv(name); {
+		case text != "":
+			f.cameFrom(name)
+		case set: // but empty, for which envconfig reads no default
 			_ = f.Decode(tag.Get("default"))
 		}
 	})
@@ -129,7 +129,8 @@ func (v Variables) forVM(name string, overrides []override) Variables {
 	v.each(func(variable string, f field, _ reflect.StructTag) {
 		for _, o := range overrides {
 			if o.base == variable && o.vm == name {
-				f.decodeFrom(o.variable, o.text)
+				_ = f.Decode(o.text)
+				f.cameFrom(o.variable)
 			}
 		}
 	})

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lists the work under every /home/*/code/VM that would be lost with the VM: what is not committed, or on no remote outside
-# of the guest, or in no repository.
+# Lists the work under every /home/*/code/VM that would be lost with the VM: what is not committed, also in a repository's
+# worktrees elsewhere, or on no remote outside of the guest, or in no repository.
 #
 # Arguments: VM. Runs as root, and git as the owner of each repository, whose configuration can name programs to run.
 # Results on stdout: lines PATH<TAB>WHAT; last a line `done`, without which nobody looked at everything.
@@ -51,11 +51,34 @@ ask() {
 # report REPOSITORY WHAT says what was found, if anything was.
 report() { [[ -z $found ]] || say "$1" "$2: $(first <<<"$found")"; }
 
-look_into_repository() {
-	local found remotes
-	# The repository's configuration must not hide anything.
+# look_into_tree fails where git can't look. The repository's configuration must not hide anything.
+look_into_tree() {
 	ask "$1" status --porcelain=v1 --untracked-files=normal --ignore-submodules=none || return
 	report "$1" 'not committed'
+}
+
+# look_into_worktrees REPOSITORY CODE looks into those that are not under CODE, where they are found anyway, once each.
+look_into_worktrees() {
+	local found line tree=
+	ask "$1" worktree list --porcelain || return
+	while IFS= read -r line; do
+		case $line in
+		'worktree '*) tree=${line#worktree } ;;
+		bare) tree= ;;
+		'')
+			if [[ -d $tree && $tree/ != "$2"/* && -z ${looked[$tree]-} ]]; then
+				looked[$tree]=1
+				look_into_tree "$tree"
+			fi
+			;;
+		esac
+	done <<<"$found"$'\n'
+}
+
+look_into_repository() {
+	local found remotes
+	look_into_tree "$1" || return
+	look_into_worktrees "$1" "$2"
 	ask "$1" stash list || return
 	report "$1" 'stashed'
 	lasting_remotes "$1"
@@ -79,13 +102,14 @@ look_into() {
 		return
 	fi
 	for path in "${repositories[@]}"; do
-		look_into_repository "$path"
+		look_into_repository "$path" "$1"
 		loose+=(-path "${path//[*?[\\]/\\&}" -prune -o) # find takes it for a pattern
 	done
 	path=$(find "$1" "${loose[@]}" ! -type d -print | head -n 1000 | first)
 	[[ -z $path ]] || say "$1" "in no repository: $path"
 }
 
+declare -A looked=()
 seen=
 for code in /home/*/code/"$1"; do
 	[[ -d $code ]] || continue

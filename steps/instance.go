@@ -146,14 +146,20 @@ func (s *instance) whole(found *lima.Instance) bool {
 // accepts tells a VM of Fedora's, or any other where that is asked for.
 func (s *instance) accepts(config *lima.Config) bool { return config.Fedora() || s.vm.Force }
 
+// unreadable is what is wrong with an instance that has no status. Lima does not know then what of it runs, and can end none of it.
+func unreadable(client *lima.Client, instance string) error {
+	file := client.Dir(instance) + "/lima.yaml"
+	return engine.Advise(fmt.Errorf("%s: Lima can't read %s", instance, file),
+		"limactl list %s says in which line; mend it: ${EDITOR:-vi} %s", instance, lima.Quote([]string{file}))
+}
+
 // refuse names what must not be provisioned.
 func (s *instance) refuse(found *lima.Instance) error {
 	name, dir := s.vm.Instance, s.lima.Dir(s.vm.Instance)
 	switch found.Status {
 	case lima.Running, lima.Stopped, lima.Broken:
 	case "":
-		return engine.Advise(fmt.Errorf("%s: Lima can't read %s/lima.yaml", name, dir),
-			"limactl list %s says in which line; mend it: ${EDITOR:-vi} %s", name, lima.Quote([]string{dir + "/lima.yaml"}))
+		return unreadable(s.lima, name)
 	default:
 		return engine.Advise(fmt.Errorf("%s has the status %q, which dvm does not know", name, found.Status), "limactl list %s", name)
 	}

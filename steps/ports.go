@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"path/filepath"
+	"os"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -62,9 +62,8 @@ func noPair(lima.Pair) bool { return false }
 // claims names the other VM that has each host port in its configuration, the running ones before the stopped.
 func (s *instance) claims() map[int]string {
 	claimed := map[int]string{}
-	dirs, _ := filepath.Glob(filepath.Join(s.lima.Home, config.InstancePrefix+"*"))
-	for _, dir := range dirs {
-		instance := filepath.Base(dir)
+	instances, _ := fs.Glob(os.DirFS(s.lima.Home), config.InstancePrefix+"*")
+	for _, instance := range instances {
 		forwards, err := s.lima.Forwards(instance)
 		if instance == s.vm.Instance || err != nil {
 			continue
@@ -76,6 +75,27 @@ func (s *instance) claims() map[int]string {
 		}
 	}
 	return claimed
+}
+
+// SharedPorts says which host ports several of the VMs want, a line each, where one of them is new. What the others have, limactl
+// has written down, and each VM's own step for the instance says so.
+func SharedPorts(client *lima.Client, vms []config.VM) (lines []string) {
+	first := map[int]config.VM{}
+	isNew := func(vm config.VM) bool {
+		exists, err := client.Exists(vm.Instance)
+		return err == nil && !exists
+	}
+	for _, vm := range vms {
+		for _, pair := range machine(vm).Forwards.Pairs {
+			other, wanted := first[pair.Host]
+			if !wanted {
+				first[pair.Host] = vm
+			} else if other.Name != vm.Name && (isNew(vm) || isNew(other)) {
+				lines = append(lines, fmt.Sprintf("port %d of this host is wanted by %s and %s; the first to run gets it", pair.Host, other.Name, vm.Name))
+			}
+		}
+	}
+	return lines
 }
 
 // isForeign tells whether something else than this VM's Lima is known to have a port of this host.

@@ -40,6 +40,15 @@ func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting func
 		return "", err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	if client.Alive(vm.Instance) {
+		found, err := client.Find(ctx, vm.Instance)
+		if err == nil && found != nil && found.Status == "" {
+			err = unreadable(client, vm.Instance) // it would run on, without a directory
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 	if err := client.Delete(ctx, lock, vm.Instance); err != nil {
 		return "", err
 	}

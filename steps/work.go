@@ -68,6 +68,26 @@ func start(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 	return engine.Advise(fmt.Errorf("%s is broken", vm.Instance), "dvm %s", vm.Name)
 }
 
+// What is said of a VM that Stop has nothing to do for.
+const (
+	noSuchVM       = "there is no such VM"
+	stoppedAlready = "it was stopped already"
+)
+
+// WouldStop tells whether Stop would stop a VM as it is now, or says why not. It runs no limactl.
+func WouldStop(client *lima.Client, vm config.VM) (would bool, why string, err error) {
+	exists, err := client.Exists(vm.Instance)
+	switch {
+	case err != nil:
+		return false, "", err
+	case !exists:
+		return false, noSuchVM, nil
+	case !client.Alive(vm.Instance):
+		return false, stoppedAlready, nil
+	}
+	return true, "", nil
+}
+
 // Stop stops a VM, and says what became of it. One that does not run, or does not exist, is no error. waiting is told for
 // whom it waits.
 func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (said string, err error) {
@@ -76,7 +96,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting func(w
 		return "", err
 	}
 	if !exists {
-		return "there is no such VM", nil
+		return noSuchVM, nil
 	}
 	lock, unlock, err := exclusive(ctx, client, vm, waiting)
 	if err != nil {
@@ -88,9 +108,11 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting func(w
 	case err != nil:
 		return "", err
 	case found == nil:
-		return "there is no such VM", nil
+		return noSuchVM, nil
 	case found.Status == lima.Stopped:
-		return "it was stopped already", nil
+		return stoppedAlready, nil
+	case found.Status == "":
+		return "", unreadable(client, vm.Instance)
 	case found.Status != lima.Running:
 		return "", engine.Advise(fmt.Errorf("%s has the status %q, so it can't be shut down", vm.Instance, found.Status),
 			"limactl stop --force %s ends it; what the guest has not written to its disk is lost", vm.Instance)

@@ -84,14 +84,19 @@ func (c *Client) ScratchDir() (string, error) {
 	return dir, nil
 }
 
-// workDir is where limactl runs. What changes nothing does without the scratch directory where there is none.
+// workDir is where limactl runs. What changes nothing makes no scratch directory, and runs in the nearest one above that is
+// there: limactl list and shell write nothing.
 func (c *Client) workDir() (string, error) {
-	if c.ReadOnly {
-		if _, err := os.Stat(filepath.Join(c.lockDir(), "scratch")); err != nil {
-			return c.Home, nil //nolint:nilerr // limactl list and shell write nothing there
-		}
+	if !c.ReadOnly {
+		return c.ScratchDir()
 	}
-	return c.ScratchDir()
+	dir := filepath.Join(c.lockDir(), "scratch")
+	for {
+		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir, nil
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 // Installed says what is wrong where there is no such program as limactl.
