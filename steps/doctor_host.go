@@ -40,15 +40,15 @@ func (d *doctor) memory() []Diagnosis {
 		return one(check, Odd, "", "this host's memory can't be told: %s", err)
 	}
 	var configured int64
-	largest := lima.Instance{}
+	remedy, largest := "", int64(0) // of those that run: no other gives any back
 	for _, instance := range d.ours() {
 		configured += instance.Memory
-		if instance.Memory > largest.Memory {
-			largest = instance
+		if instance.Status == lima.Running && instance.Memory > largest {
+			remedy, largest = "dvm stop "+vmName(instance.Name), instance.Memory
 		}
 	}
 	if configured > total {
-		return one(check, Odd, "dvm stop "+vmName(largest.Name), "the VMs may take %s GiB together, and this host has %s", inGiB(configured), inGiB(total))
+		return one(check, Odd, remedy, "the VMs may take %s GiB together, and this host has %s", inGiB(configured), inGiB(total))
 	}
 	return one(check, Fine, "", "this host has %s GiB, and the VMs may take %s", inGiB(total), inGiB(configured))
 }

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"dvm/engine"
@@ -228,22 +227,6 @@ func (g *guestCommand) endInGuest(ctx context.Context, begun bool) {
 	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.Bare(scripts.EndSessions+scripts.EndCommand))
 	// Where it fails, nothing can be reached that could be ended.
 	_, _ = g.client.runWith(ctx, args, strings.NewReader(input), nil)
-}
-
-// awaitReaderGone closes gone once nobody can read what is written to a pipe any more.
-func awaitReaderGone(out *os.File, gone chan<- struct{}) {
-	watched := []unix.PollFd{{Fd: int32(out.Fd())}}
-	for {
-		_, err := unix.Poll(watched, -1)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err == nil && watched[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0:
-			close(gone)
-			return
-		default:
-			return
-		}
-	}
 }
 
 // trailer passes stderr on, byte for byte, and takes out `NONCE hello` and `NONCE STATUS` lines wherever they stand. Before

@@ -1,6 +1,7 @@
 package lima
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -11,5 +12,21 @@ func widen(pipe *os.File) {
 	const most = 1 << 20 // bytes that anybody may ask for: /proc/sys/fs/pipe-max-size
 	if raw, err := pipe.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, most) })
+	}
+}
+
+// awaitReaderGone closes gone once nobody can read what is written to a pipe any more.
+func awaitReaderGone(out *os.File, gone chan<- struct{}) {
+	watched := []unix.PollFd{{Fd: int32(out.Fd())}}
+	for {
+		_, err := unix.Poll(watched, -1)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err == nil && watched[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0:
+			close(gone)
+			return
+		default:
+			return
+		}
 	}
 }
