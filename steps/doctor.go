@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -100,7 +99,7 @@ func (d *doctor) limactl(ctx context.Context) []Diagnosis {
 	}
 	path, err := exec.LookPath(d.lima.Command[0])
 	if err != nil {
-		return one(check, Bad, limaRemedy(), "%q is not found, or is no program", d.lima.Command[0])
+		return one(check, Bad, lima.InstallHint(), "%q is not found, or is no program", d.lima.Command[0])
 	}
 	version, err := d.lima.Version(ctx)
 	if err != nil {
@@ -109,21 +108,14 @@ func (d *doctor) limactl(ctx context.Context) []Diagnosis {
 	found := one(check, Fine, "", "%s, %s", version, path)
 	switch canonical := "v" + strings.TrimPrefix(version, "v"); {
 	case !semver.IsValid(canonical):
-		found = one(check, Odd, limaRemedy(), "%s has the version %q, and dvm can't tell whether that is %s or later", path, version, oldestLimactl)
+		found = one(check, Odd, lima.InstallHint(), "%s has the version %q, and dvm can't tell whether that is %s or later", path, version, oldestLimactl)
 	case semver.Compare(canonical, "v"+oldestLimactl) < 0:
-		return one(check, Bad, limaRemedy(), "%s is version %s, and dvm needs %s or later", path, version, oldestLimactl)
+		return one(check, Bad, lima.InstallHint(), "%s is version %s, and dvm needs %s or later", path, version, oldestLimactl)
 	}
 	if _, err := d.instances(); err != nil {
 		found = append(found, one(check, Bad, "limactl list", "%s", err)...)
 	}
 	return found
-}
-
-func limaRemedy() string {
-	if runtime.GOOS == "darwin" {
-		return "brew install lima"
-	}
-	return "brew install lima, or see https://lima-vm.io/docs/installation/"
 }
 
 // limaConfig looks for mounts that dvm can't take away: a sync refuses the instances that have them.

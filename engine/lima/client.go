@@ -29,7 +29,7 @@ const (
 	maxAnswer = 64 << 20
 )
 
-// Client runs limactl for one VM. Its methods are safe for use by several goroutines.
+// Client runs limactl. Its methods are safe for use by several goroutines.
 type Client struct {
 	Command  []string  // the program and the arguments that come before dvm's
 	Home     string    // LIMA_HOME, absolute
@@ -229,10 +229,11 @@ func startError(err error) error {
 	if !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("run limactl: %w", err)
 	}
-	return engine.Advise(fmt.Errorf("run limactl: %w", err), "%s", installHint())
+	return engine.Advise(fmt.Errorf("run limactl: %w", err), "%s", InstallHint())
 }
 
-func installHint() string {
+// InstallHint is what to do where there is no limactl, or one that is too old.
+func InstallHint() string {
 	if runtime.GOOS == "linux" {
 		return "install Lima " + OldestVersion + " or later: https://lima-vm.io/docs/installation/ (with Homebrew: brew install lima)"
 	}

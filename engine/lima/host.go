@@ -39,7 +39,7 @@ func (c *Client) unlessTooOld(ctx context.Context, err error) error {
 		semver.Compare(canonical, "v"+OldestVersion) >= 0 {
 		return err
 	}
-	return engine.Advise(fmt.Errorf("limactl is version %s, and dvm needs %s or later: %w", version, OldestVersion, err), "%s", installHint())
+	return engine.Advise(fmt.Errorf("limactl is version %s, and dvm needs %s or later: %w", version, OldestVersion, err), "%s", InstallHint())
 }
 
 // MountingFiles lists the files of Lima's own configuration that give every instance mounts, whatever dvm asks for, and
