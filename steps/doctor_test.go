@@ -56,7 +56,7 @@ func TestDoctorPort(t *testing.T) {
 }
 
 func TestDoctorResources(t *testing.T) {
-	d := newDoctor(t, lima.Instance{Name: "dvm-app", Memory: 1 << 50, Disk: 1 << 60}, lima.Instance{Name: "other", Memory: 1 << 60})
+	d := newDoctor(t, lima.Instance{Name: "dvm-app", Status: lima.Running, Memory: 1 << 50, Disk: 1 << 60}, lima.Instance{Name: "other", Memory: 1 << 60})
 	if got := d.memory()[0]; got.Health != Odd || got.Remedy != "dvm stop app" {
 		t.Errorf("a pebibyte of memory: %+v", got)
 	}

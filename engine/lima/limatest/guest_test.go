@@ -215,7 +215,7 @@ func TestClosedStdoutEndsTheCommand(t *testing.T) {
 
 func TestShellWaitsForTheBoot(t *testing.T) {
 	l := newGuestLima(t)
-	slow := l.with("LIMATEST_DELAY=boot=300ms,boot-done=300ms")
+	slow := l.with("LIMATEST_DELAY=boot=300ms,boot-done=3s")
 	if a := slow.call("start", "--yes", "--name", "a", "--timeout", "1ms", "--mount-none", "template:fedora"); a.code != 1 ||
 		!strings.Contains(a.stderr, "did not receive an event with the `running` status") {
 		t.Fatalf("start that times out: %+v", a)
