@@ -112,13 +112,26 @@ func (v *Verb) check(args []string) error {
 	return Problems{{Where: v.Name, Err: wants(expected, strings.Join(args, " "))}}
 }
 
-// foreignVerbs are what Lima, Docker and Vagrant call the verbs of dvm. Taken for VMs, they would make some: `dvm start app` two.
-var foreignVerbs = map[string]string{
-	"start": "sync", "create": "sync", "up": "sync",
-	"list": "ls", "status": "ls",
-	"shell": "sh", "exec": "ssh", "copy": "cp",
-	"down": "stop", "halt": "stop",
-	"delete": "rm", "remove": "rm", "destroy": "rm",
+// ownVerb is the verb of dvm's that Lima, Docker or Vagrant call by that word, or nothing. Taken for VMs, such words would make some:
+// `dvm start app` two.
+func ownVerb(word string) string {
+	switch word {
+	case "start", "create", "up":
+		return "sync"
+	case "list", "status":
+		return "ls"
+	case "shell":
+		return "sh"
+	case "exec":
+		return "ssh"
+	case "copy":
+		return "cp"
+	case "down", "halt":
+		return "stop"
+	case "delete", "remove", "destroy":
+		return "rm"
+	}
+	return ""
 }
 
 // refuseNearVerb tells a verb typed wrong, or another tool's, from a VM's name, and gives both readings. A variable after dvm is neither.
@@ -131,8 +144,8 @@ func refuseNearVerb(words []string) error {
 	why := "is not a command, and too near one to be taken for a VM"
 	meant := near(strings.ToLower(first), verbNames(), allowedInVerb)
 	if len(meant) == 0 {
-		verb, foreign := foreignVerbs[first]
-		if !foreign {
+		verb := ownVerb(first)
+		if verb == "" {
 			return nil
 		}
 		why, meant = "is a command of other tools, and not taken for a VM", []string{verb}
