@@ -25,6 +25,7 @@ type Verb struct {
 	Meaning string
 	least   int // arguments
 	most    int
+	foreign string // what Lima, Docker and Vagrant call it. Taken for VMs, such words would make some: `dvm start app` two.
 }
 
 const many = 1 << 20
@@ -32,21 +33,21 @@ const many = 1 << 20
 // Verbs documents every command, in the order of help.
 func Verbs() []Verb {
 	return []Verb{
-		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many},
-		{"sh", "[VM]", "login shell in the project directory", 0, 1},
-		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many},
-		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2},
-		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1},
-		{"ls", "", "the VMs", 0, 0},
-		{"stop", "[VM...]", "stop", 0, many},
-		{"rm", "[VM...]", "delete, after asking", 0, many},
-		{"logs", "[VM]", "the last run's logs", 0, 1},
-		{"env", "[VM]", "every variable: value, where it comes from, meaning", 0, 1},
-		{"scripts", "[NAME]", "the built-in setup scripts, or one of them", 0, 1},
-		{"doctor", "", "is this host ready, and what to do if not", 0, 0},
-		{"completion", "SHELL", "completion for bash, zsh or fish", 1, many},
-		{"version", "", "the version", 0, 0},
-		{"help", "[env]", "this page; env: every variable", 0, 1},
+		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up"},
+		{"sh", "[VM]", "login shell in the project directory", 0, 1, "shell"},
+		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many, "exec"},
+		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2, "copy"},
+		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1, ""},
+		{"ls", "", "the VMs", 0, 0, "list status"},
+		{"stop", "[VM...]", "stop", 0, many, "down halt"},
+		{"rm", "[VM...]", "delete, after asking", 0, many, "delete remove destroy"},
+		{"logs", "[VM]", "the last run's logs", 0, 1, ""},
+		{"env", "[VM]", "every variable: value, where it comes from, meaning", 0, 1, ""},
+		{"scripts", "[NAME]", "the built-in setup scripts, or one of them", 0, 1, ""},
+		{"doctor", "", "is this host ready, and what to do if not", 0, 0, ""},
+		{"completion", "SHELL", "completion for bash, zsh or fish", 1, many, ""},
+		{"version", "", "the version", 0, 0, ""},
+		{"help", "[env]", "this page; env: every variable", 0, 1, ""},
 	}
 }
 
@@ -65,6 +66,16 @@ func findVerb(name string) *Verb {
 		}
 	}
 	return nil
+}
+
+// ownVerb gives the name of the verb that other tools call by that word, or nothing.
+func ownVerb(word string) string {
+	for _, verb := range Verbs() {
+		if slices.Contains(strings.Fields(verb.foreign), word) {
+			return verb.Name
+		}
+	}
+	return ""
 }
 
 // ParseCommand reads the arguments after the program's name. The error is a Problems, with advice.
@@ -110,28 +121,6 @@ func (v *Verb) check(args []string) error {
 		expected = "the arguments " + v.Args
 	}
 	return Problems{{Where: v.Name, Err: wants(expected, strings.Join(args, " "))}}
-}
-
-// ownVerb is the verb of dvm's that Lima, Docker or Vagrant call by that word, or nothing. Taken for VMs, such words would make some:
-// `dvm start app` two.
-func ownVerb(word string) string {
-	switch word {
-	case "start", "create", "up":
-		return "sync"
-	case "list", "status":
-		return "ls"
-	case "shell":
-		return "sh"
-	case "exec":
-		return "ssh"
-	case "copy":
-		return "cp"
-	case "down", "halt":
-		return "stop"
-	case "delete", "remove", "destroy":
-		return "rm"
-	}
-	return ""
 }
 
 // refuseNearVerb tells a verb typed wrong, or another tool's, from a VM's name, and gives both readings. A variable after dvm is neither.
