@@ -124,11 +124,12 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 		if err != nil {
 			return err
 		}
+		client := newClient(cfg, io.Discard)
 		if roster == nil {
-			roster = steps.Ask(ctx, newClient(cfg, io.Discard), cfg.VMs)
+			roster = steps.Ask(ctx, client, cfg.VMs)
 			defer roster.Close()
 		}
-		for _, line := range steps.SharedPorts(newClient(cfg, io.Discard), cfg.VMs) {
+		for _, line := range steps.SharedPorts(client, cfg.VMs) {
 			term.Warn(line)
 		}
 		if cfg.DryRun {

@@ -47,6 +47,14 @@ func (v verb) work(ctx context.Context, names []string, do func(context.Context,
 	return do(ctx, client, vm)
 }
 
+// failed says what failed in a VM, and that a sync may mend it, unless a signal or the time ended it.
+func failed(ctx context.Context, what string, vm config.VM, err error) error {
+	if ctx.Err() == nil {
+		err = engine.Advise(err, "dvm %s", vm.Name)
+	}
+	return fmt.Errorf("%s %s: %w", what, vm.Name, err)
+}
+
 // await returns once a VM can be worked in, and shows what it waits for.
 func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) error {
 	showing := logs.NewProgress(v.term, vm.Name, "")
@@ -87,11 +95,8 @@ func (s exitStatus) Error() string { return "exit status " + strconv.Itoa(int(s)
 func (v verb) command(ctx context.Context) error {
 	return v.work(ctx, v.args[:1], func(ctx context.Context, client *lima.Client, vm config.VM) error {
 		status, err := client.Run(ctx, vm.Instance, steps.Place(vm), v.args[1:], lima.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
-		if err != nil && ctx.Err() == nil {
-			err = engine.Advise(err, "dvm %s", vm.Name)
-		}
 		if err != nil {
-			return fmt.Errorf("ssh %s: %w", vm.Name, err)
+			return failed(ctx, "ssh", vm, err)
 		}
 		if status != 0 {
 			return reported{exitStatus(status)}
@@ -137,10 +142,7 @@ func (v verb) copy(ctx context.Context) error {
 func (v verb) sshConfig(ctx context.Context) error {
 	return v.work(ctx, v.args, func(ctx context.Context, client *lima.Client, vm config.VM) error {
 		if err := client.Authorize(ctx, vm.Instance, vm.User); err != nil {
-			if ctx.Err() == nil {
-				err = engine.Advise(err, "dvm %s", vm.Name)
-			}
-			return fmt.Errorf("ssh-config %s: %w", vm.Name, err)
+			return failed(ctx, "ssh-config", vm, err)
 		}
 		_, err := io.WriteString(v.stdout, client.SSHConfig(vm.Instance, vm.User))
 		return err
@@ -208,11 +210,16 @@ func sizesFor(name string, cfg config.Config) config.VM {
 	if len(cfg.VMs) > 0 && cfg.VMs[0].Name == name {
 		return cfg.VMs[0]
 	}
+	return configured(name).OnlyOwn()
+}
+
+// configured is a VM with all that the environment gives it, or without anything where dvm can't have given it its name.
+func configured(name string) config.VM {
 	own, err := config.LoadAny([]string{name})
 	if err != nil || len(own.VMs) == 0 {
-		return config.VM{} // a name that dvm can't have given
+		return config.VM{}
 	}
-	return own.VMs[0].OnlyOwn()
+	return own.VMs[0]
 }
 
 func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
@@ -257,11 +264,7 @@ func (v verb) stop(ctx context.Context) error {
 			return err
 		}
 		for _, row := range rows {
-			vm := config.VM{Name: row.VM, Instance: config.InstancePrefix + row.VM}
-			if own, err := config.LoadAny([]string{row.VM}); err == nil { // or it is a name that dvm can't have given
-				vm.Timeout = own.VMs[0].Timeout
-			}
-			cfg.VMs = append(cfg.VMs, vm)
+			cfg.VMs = append(cfg.VMs, config.VM{Name: row.VM, Instance: config.InstancePrefix + row.VM, Timeout: configured(row.VM).Timeout})
 		}
 	}
 	if cfg.DryRun {
@@ -290,15 +293,15 @@ func (v verb) stop(ctx context.Context) error {
 
 func (v verb) wouldStop(client *lima.Client, vms []config.VM) error {
 	for _, vm := range vms {
-		would, why, err := steps.WouldStop(client, vm)
-		switch {
-		case err != nil:
-		case would:
-			_, err = fmt.Fprintf(v.stdout, "would stop %s\n", vm.Name)
-		default:
-			v.term.Line("%s: %s", vm.Name, why)
-		}
+		why, err := steps.Idle(client, vm)
 		if err != nil {
+			return err
+		}
+		if why != "" {
+			v.term.Line("%s: %s", vm.Name, why)
+			continue
+		}
+		if _, err := fmt.Fprintf(v.stdout, "would stop %s\n", vm.Name); err != nil {
 			return err
 		}
 	}
@@ -338,7 +341,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, an
 		return err
 	}
 	if !exists {
-		v.term.Line("%s: there is no such VM", vm.Name)
+		v.term.Line("%s: %s", vm.Name, steps.NoSuchVM)
 		return nil
 	}
 	if !vm.Force {
@@ -375,39 +378,35 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, an
 	return logs.Remove(cfg.StateDir, vm.Name)
 }
 
-// readAnswer reads a line, or gives up when ctx ends.
-func readAnswer(ctx context.Context, answers *bufio.Reader) (string, error) {
-	type line struct {
-		text string
-		err  error
-	}
-	read := make(chan line, 1)
-	go func() {
-		text, err := answers.ReadString('\n')
-		read <- line{strings.TrimSpace(text), err}
-	}()
+// unlessEnded does what may never end, and leaves it alone when ctx ends.
+func unlessEnded(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
 	select {
-	case answer := <-read:
-		if answer.err != nil && !errors.Is(answer.err, io.EOF) {
-			return "", fmt.Errorf("read the answer: %w", answer.err)
-		}
-		return answer.text, nil
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
-}
-
-// logs shows what the last run said. Nobody may read it, and then it would not end.
-func (v verb) logs(ctx context.Context) error {
-	shown := make(chan error, 1)
-	go func() { shown <- v.showLogs() }()
-	select {
-	case err := <-shown:
+	case err := <-done:
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
+
+// readAnswer reads a line, or gives up when ctx ends.
+func readAnswer(ctx context.Context, answers *bufio.Reader) (string, error) {
+	var text string
+	err := unlessEnded(ctx, func() (err error) {
+		if text, err = answers.ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(text), nil
+}
+
+// logs shows what the last run said, where somebody reads it.
+func (v verb) logs(ctx context.Context) error { return unlessEnded(ctx, v.showLogs) }
 
 func (v verb) showLogs() error {
 	cfg, err := v.load(config.LoadWork, v.args)

@@ -56,7 +56,7 @@ func (d *doctor) memory() []Diagnosis {
 // disk holds what the VMs' thin disks may grow by against what is free.
 func (d *doctor) disk() []Diagnosis {
 	const check = "disk"
-	dir := existing(d.lima.Home)
+	dir := lima.Existing(d.lima.Home)
 	var stat unix.Statfs_t
 	if err := unix.Statfs(dir, &stat); err != nil {
 		return one(check, Odd, "df "+lima.Quote([]string{dir}), "the space below %s can't be told: %s", dir, err)
@@ -77,16 +77,6 @@ func (d *doctor) disk() []Diagnosis {
 }
 
 func inGiB(bytes int64) string { return strconv.FormatFloat(float64(bytes)/gib, 'f', 1, 64) }
-
-// existing is the nearest directory that exists, on the way up.
-func existing(dir string) string {
-	for {
-		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
-			return dir
-		}
-		dir = filepath.Dir(dir)
-	}
-}
 
 // ports looks at the host ports of the VM that DVM_NAME names, or of one without variables of its own.
 func (d *doctor) ports() (found []Diagnosis) {
@@ -149,7 +139,7 @@ func (d *doctor) stateDir() []Diagnosis {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if parent := existing(dir); unix.Access(parent, unix.W_OK) != nil {
+		if parent := lima.Existing(dir); unix.Access(parent, unix.W_OK) != nil {
 			return one(check, Bad, "mkdir -p "+quoted, "%s can't be made: %s is not yours to write", dir, parent)
 		}
 		return one(check, Fine, "", "%s will be made", dir)

@@ -68,24 +68,24 @@ func start(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 	return engine.Advise(fmt.Errorf("%s is broken", vm.Instance), "dvm %s", vm.Name)
 }
 
-// What is said of a VM that Stop has nothing to do for.
+// What is said of a VM that there is nothing to do for.
 const (
-	noSuchVM       = "there is no such VM"
+	NoSuchVM       = "there is no such VM"
 	stoppedAlready = "it was stopped already"
 )
 
-// WouldStop tells whether Stop would stop a VM as it is now, or says why not. It runs no limactl.
-func WouldStop(client *lima.Client, vm config.VM) (would bool, why string, err error) {
+// Idle says why Stop would have nothing to do for a VM as it is now, or nothing where it would. It runs no limactl.
+func Idle(client *lima.Client, vm config.VM) (why string, err error) {
 	exists, err := client.Exists(vm.Instance)
 	switch {
 	case err != nil:
-		return false, "", err
+		return "", err
 	case !exists:
-		return false, noSuchVM, nil
+		return NoSuchVM, nil
 	case !client.Alive(vm.Instance):
-		return false, stoppedAlready, nil
+		return stoppedAlready, nil
 	}
-	return true, "", nil
+	return "", nil
 }
 
 // Stop stops a VM, and says what became of it. One that does not run, or does not exist, is no error. waiting is told for
@@ -96,7 +96,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting func(w
 		return "", err
 	}
 	if !exists {
-		return noSuchVM, nil
+		return NoSuchVM, nil
 	}
 	lock, unlock, err := exclusive(ctx, client, vm, waiting)
 	if err != nil {
@@ -108,7 +108,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting func(w
 	case err != nil:
 		return "", err
 	case found == nil:
-		return noSuchVM, nil
+		return NoSuchVM, nil
 	case found.Status == lima.Stopped:
 		return stoppedAlready, nil
 	case found.Status == "":

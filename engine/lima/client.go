@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -90,13 +91,26 @@ func (c *Client) workDir() (string, error) {
 	if !c.ReadOnly {
 		return c.ScratchDir()
 	}
-	dir := filepath.Join(c.lockDir(), "scratch")
+	return Existing(filepath.Join(c.lockDir(), "scratch")), nil
+}
+
+// Existing is the nearest directory that exists, on the way up.
+func Existing(dir string) string {
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
-			return dir, nil
+			return dir
 		}
 		dir = filepath.Dir(dir)
 	}
+}
+
+// glob is filepath.Glob for a directory of any name, which may hold what a pattern is made of.
+func glob(dir, pattern string) ([]string, error) {
+	paths, err := fs.Glob(os.DirFS(dir), pattern)
+	for i := range paths {
+		paths[i] = filepath.Join(dir, paths[i])
+	}
+	return paths, err
 }
 
 // Installed says what is wrong where there is no such program as limactl.

@@ -307,7 +307,7 @@ func (t *trailer) pass(p []byte) {
 		if !whole && len(line) < maxLine {
 			return
 		}
-		if len(line) >= maxLine || !isCrowding(line) {
+		if len(line) >= maxLine || !isCrowding(line) { // a long line is passed, in whatever pieces it came
 			t.write(t.line[:len(t.line)-len(rest)])
 		}
 		t.line = rest

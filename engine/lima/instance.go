@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,10 +207,8 @@ func (c *Client) StopForce(ctx context.Context, lock *Lock, instance string) err
 // dropForeignPIDs removes the pid files of an instance whose number another program has got since, as it can after a crash of the
 // host: Lima would kill that. Of its own processes each names the instance.
 func (c *Client) dropForeignPIDs(instance string) error {
-	dir := c.Dir(instance)
-	files, err := fs.Glob(os.DirFS(dir), "*.pid")
+	files, err := glob(c.Dir(instance), "*.pid")
 	for _, file := range files {
-		file = filepath.Join(dir, file)
 		// Of a file without a number Lima says what is wrong with it.
 		if pid, ok := readPID(file); ok && !mentions(pid, instance) {
 			err = errors.Join(err, os.Remove(file))

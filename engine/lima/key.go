@@ -3,9 +3,7 @@ package lima
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -80,9 +78,9 @@ func (c *Client) awaitKey(ctx context.Context) {
 
 // awaitStarts waits for every limactl that has outlived a dvm which was killed before there was a key.
 func (c *Client) awaitStarts(ctx context.Context) error {
-	locks, err := fs.Glob(os.DirFS(c.lockDir()), "*.start.lock")
-	for _, lock := range locks {
-		err = errors.Join(err, awaitOrphan(ctx, readNote(filepath.Join(c.lockDir(), lock)).Running, unheard))
+	locks, err := glob(c.lockDir(), "*.start.lock")
+	for _, path := range locks {
+		err = errors.Join(err, awaitOrphan(ctx, readNote(path).Running, unheard))
 	}
 	return err
 }

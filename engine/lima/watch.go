@@ -97,7 +97,7 @@ func downloading(since time.Time) (got int64, url string) {
 		return 0, ""
 	}
 	// Lima: pkg/downloader
-	parts, _ := filepath.Glob(filepath.Join(cache, "lima", "download", "by-url-sha256", "*", "data.tmp.*"))
+	parts, _ := glob(filepath.Join(cache, "lima", "download", "by-url-sha256"), "*/data.tmp.*")
 	for _, part := range parts {
 		if info, err := os.Stat(part); err == nil && info.ModTime().After(since) {
 			text, _ := os.ReadFile(filepath.Join(filepath.Dir(part), "url"))
