@@ -219,7 +219,7 @@ func TestCrashMatrix(t *testing.T) {
 	var done atomic.Int64
 	jobs := pool.New().WithMaxGoroutines(crashJobs)
 	for i, c := range crashes() {
-		if underRace && i%4 != 0 { // the detector makes a process several times as slow
+		if underRace && i%11 != 0 { // the detector makes a process several times as slow; a prime meets every fault and act
 			continue
 		}
 		jobs.Go(func() {

@@ -116,8 +116,8 @@ func (v verb) copy(ctx context.Context) error {
 		return err
 	}
 	if cfg.DryRun {
-		_, err := fmt.Fprintf(v.stdout, "would copy %q to %q\n", paths.Source(), paths.Destination())
-		return err
+		return v.would(cfg, logs.Result{VM: paths.VM, From: paths.Source(), To: paths.Destination()},
+			fmt.Sprintf("would copy %q to %q", paths.Source(), paths.Destination()))
 	}
 	client, vm := newClient(cfg, io.Discard), cfg.VMs[0]
 	ctx, cancel := within(ctx, vm.Timeout)
@@ -268,8 +268,9 @@ func (v verb) stop(ctx context.Context) error {
 		}
 	}
 	if cfg.DryRun {
-		return v.wouldStop(client, cfg.VMs)
+		return v.wouldStop(cfg, client)
 	}
+	results := logs.JSONLines(v.stdout, cfg.JSON)
 	var mu gosync.Mutex
 	var failures []error
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
@@ -278,34 +279,55 @@ func (v verb) stop(ctx context.Context) error {
 			ctx, cancel := within(ctx, vm.Timeout)
 			defer cancel()
 			said, err := steps.Stop(ctx, client, vm, v.waiting(vm))
-			if err == nil {
-				v.term.Line("%s: %s", vm.Name, said)
-				return
+			v.became(results, vm, "stopped", said, err)
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failures = append(failures, fmt.Errorf("stop %s: %w", vm.Name, err))
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			failures = append(failures, fmt.Errorf("stop %s: %w", vm.Name, err))
 		})
 	}
 	workers.Wait()
 	return errors.Join(failures...)
 }
 
-func (v verb) wouldStop(client *lima.Client, vms []config.VM) error {
-	for _, vm := range vms {
+func (v verb) wouldStop(cfg config.Config, client *lima.Client) error {
+	for _, vm := range cfg.VMs {
 		why, err := steps.Idle(client, vm)
+		switch {
+		case err != nil:
+		case why != "":
+			v.became(logs.JSONLines(v.stdout, cfg.JSON), vm, "stopped", why, nil)
+		default:
+			err = v.would(cfg, logs.Result{VM: vm.Name, From: "running", To: "stopped"}, "would stop "+vm.Name)
+		}
 		if err != nil {
-			return err
-		}
-		if why != "" {
-			v.term.Line("%s: %s", vm.Name, why)
-			continue
-		}
-		if _, err := fmt.Fprintf(v.stdout, "would stop %s\n", vm.Name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// became says what became of a VM: in words unless it failed, which is said at the end, and as an object.
+func (v verb) became(results io.Writer, vm config.VM, state, said string, err error) {
+	if err == nil {
+		v.term.Line("%s: %s", vm.Name, said)
+	}
+	if said == state {
+		said = ""
+	}
+	logs.Result{VM: vm.Name, State: state, Why: said, Err: err}.Write(results)
+}
+
+// would says what would be done, in words or as an object.
+func (v verb) would(cfg config.Config, planned logs.Result, words string) error {
+	if cfg.JSON {
+		planned.State = "planned"
+		planned.Write(v.stdout)
+		return nil
+	}
+	_, err := fmt.Fprintln(v.stdout, words)
+	return err
 }
 
 // remove deletes VMs one after another, each after a look for work that would be lost, and after asking.
@@ -319,20 +341,22 @@ func (v verb) remove(ctx context.Context) error {
 		return config.Problems{{Where: "DVM_YES", Err: errors.New("wants 1 to delete a VM where nobody can be asked; it is not set")}}
 	}
 	answers := bufio.NewReader(os.Stdin)
+	results := logs.JSONLines(v.stdout, cfg.JSON)
 	var failures []error
 	for _, vm := range cfg.VMs {
 		err := context.Cause(ctx)
 		if err == nil {
-			err = v.removeOne(ctx, cfg, vm, answers)
+			err = v.removeOne(ctx, cfg, vm, answers, results)
 		}
 		if err != nil {
+			v.became(results, vm, "deleted", "", err)
 			failures = append(failures, fmt.Errorf("rm %s: %w", vm.Name, err))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, answers *bufio.Reader) error {
+func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, answers *bufio.Reader, results io.Writer) error {
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
 	client := newClient(cfg, io.Discard)
@@ -341,7 +365,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, an
 		return err
 	}
 	if !exists {
-		v.term.Line("%s: %s", vm.Name, steps.NoSuchVM)
+		v.became(results, vm, "deleted", steps.NoSuchVM, nil)
 		return nil
 	}
 	if !vm.Force {
@@ -357,8 +381,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, an
 		}
 	}
 	if cfg.DryRun {
-		_, err := fmt.Fprintf(v.stdout, "would delete %s\n", vm.Name)
-		return err
+		return v.would(cfg, logs.Result{VM: vm.Name, To: "deleted"}, "would delete "+vm.Name)
 	}
 	if !cfg.Yes {
 		v.term.Ask("%s and everything in it will be gone. Type its name to delete it: ", vm.Name)
@@ -374,8 +397,11 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, an
 	if err != nil {
 		return err
 	}
-	v.term.Line("%s: %s", vm.Name, said)
-	return logs.Remove(cfg.StateDir, vm.Name)
+	if err := logs.Remove(cfg.StateDir, vm.Name); err != nil {
+		return fmt.Errorf("it is deleted, but not its logs: %w", err)
+	}
+	v.became(results, vm, "deleted", said, nil)
+	return nil
 }
 
 // unlessEnded does what may never end, and leaves it alone when ctx ends.

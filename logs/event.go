@@ -33,19 +33,7 @@ func writeEvent(w io.Writer, vm string, event engine.Event, more extra) {
 	if event.Took > 0 {
 		line = line.Float64("seconds", event.Took.Seconds())
 	}
-	for _, field := range []struct{ name, value string }{
-		{"reason", event.Why},
-		{"from", event.From},
-		{"to", event.To},
-		{"command", more.command},
-		{"hint", event.Hint},
-		{"log", more.log},
-	} {
-		if field.value != "" {
-			line = line.Str(field.name, field.value)
-		}
-	}
-	withError(line, event.Err, event.Status).Send()
+	withError(withTexts(line, event, more), event.Err, event.Status).Send()
 }
 
 // writeSummary writes what became of a VM as one JSON object: how many steps ended in each of the states.
@@ -61,6 +49,42 @@ func writeSummary(w io.Writer, vm, state string, report engine.Report, states []
 // NotBegun writes that nothing was done with a VM, as its one JSON object.
 func NotBegun(w io.Writer, vm string, err error) {
 	writeSummary(w, vm, "not_begun", engine.Report{}, nil, err, 0)
+}
+
+// Result is what a verb other than sync made of a VM, or would make of it.
+type Result struct {
+	VM, State string
+	From, To  string // of a plan: what there is, and what is wanted
+	Why       string // there was nothing to do
+	Err       error
+}
+
+// Write writes the result as the VM's one JSON object. Where there is an error, its state is failed.
+func (r Result) Write(w io.Writer) {
+	event := cleaned(engine.Event{State: engine.State(r.State), From: r.From, To: r.To, Why: r.Why, Err: r.Err}, nil)
+	if r.Err != nil {
+		event.State = engine.Failed
+	}
+	logger := zerolog.New(w)
+	line := withTexts(logger.Log().Time("time", time.Now()).Str("vm", r.VM).Str("state", string(event.State)), event, extra{})
+	withError(line, event.Err, event.Status).Send()
+}
+
+// withTexts adds those of an event's texts that say something.
+func withTexts(line *zerolog.Event, event engine.Event, more extra) *zerolog.Event {
+	for _, field := range []struct{ name, value string }{
+		{"reason", event.Why},
+		{"from", event.From},
+		{"to", event.To},
+		{"command", more.command},
+		{"hint", event.Hint},
+		{"log", more.log},
+	} {
+		if field.value != "" {
+			line = line.Str(field.name, field.value)
+		}
+	}
+	return line
 }
 
 func withError(line *zerolog.Event, err error, status int) *zerolog.Event {
