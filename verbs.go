@@ -93,7 +93,7 @@ func (s exitStatus) Error() string { return "exit status " + strconv.Itoa(int(s)
 
 // command runs one command in the VM.
 func (v verb) command(ctx context.Context) error {
-	return v.work(ctx, v.args[:1], func(ctx context.Context, client *lima.Client, vm config.VM) error {
+	err := v.work(ctx, v.args[:1], func(ctx context.Context, client *lima.Client, vm config.VM) error {
 		status, err := client.Run(ctx, vm.Instance, steps.Place(vm), v.args[1:], lima.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 		if err != nil {
 			return failed(ctx, "ssh", vm, err)
@@ -103,6 +103,15 @@ func (v verb) command(ctx context.Context) error {
 		}
 		return nil
 	})
+	var missing *steps.NoVM
+	if errors.As(err, &missing) {
+		// In a project's directory one forgets to name the VM, and making one called make would mend nothing.
+		if usual, loadErr := config.LoadAny(nil); loadErr == nil && len(usual.VMs) > 0 && usual.VMs[0].Name != missing.Name {
+			return engine.Advise(missing, "dvm ssh %s %s runs it in the VM of DVM_NAME; dvm %[3]s makes a VM called %[3]s",
+				usual.VMs[0].Name, lima.Quote(v.args), missing.Name)
+		}
+	}
+	return err
 }
 
 // copy copies a file or directory between this host and a VM.

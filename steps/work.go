@@ -13,15 +13,20 @@ import (
 // Place is where work in a VM is done: as its user, in the project's directory.
 func Place(vm config.VM) lima.Place { return lima.Place{User: vm.User, Dir: vm.CodeDir()} }
 
+// NoVM is the error of work in a VM that does not exist.
+type NoVM struct{ Name string }
+
+func (e *NoVM) Error() string { return fmt.Sprintf("there is no VM %q", e.Name) }
+
 // Ready returns once a VM can be worked in. One that runs costs no call of limactl and no lock; a stopped one is started;
-// one that boots is waited for. waiting is told why, and doing what Lima is at meanwhile. A VM that does not exist is an error.
+// one that boots is waited for. waiting is told why, and doing what Lima is at meanwhile. A VM that does not exist is a NoVM.
 func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) error {
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
 		return err
 	}
 	if !exists {
-		return engine.Advise(fmt.Errorf("there is no VM %q", vm.Name), "dvm %s", vm.Name)
+		return engine.Advise(&NoVM{vm.Name}, "dvm %s", vm.Name)
 	}
 	if !client.Alive(vm.Instance) {
 		if err := start(ctx, client, vm, waiting, doing); err != nil {
@@ -48,7 +53,7 @@ func start(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 	case err != nil:
 		return err
 	case found == nil:
-		return engine.Advise(fmt.Errorf("there is no VM %q", vm.Name), "dvm %s", vm.Name)
+		return engine.Advise(&NoVM{vm.Name}, "dvm %s", vm.Name)
 	}
 	step := instance{vm: vm, lima: client, doing: doing}
 	if err := step.refuse(found); err != nil {
