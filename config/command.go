@@ -26,28 +26,31 @@ type Verb struct {
 	least   int // arguments
 	most    int
 	foreign string // what Lima, Docker and Vagrant call it. Taken for VMs, such words would make some: `dvm start app` two.
+	heeds   string // the variables that say how, without their prefix; empty for all
 }
 
 const many = 1 << 20
 
 // Verbs documents every command, in the order of help.
 func Verbs() []Verb {
+	const working = "USER PORTS PORTS_ONLY CPUS MEMORY DISK RESIZE TIMEOUT" // in a VM, which is started where it is stopped
+	const none = " "
 	return []Verb{
-		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up"},
-		{"sh", "[VM]", "login shell in the project directory", 0, 1, "shell"},
-		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many, "exec"},
-		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2, "copy"},
-		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1, ""},
-		{"ls", "", "the VMs", 0, 0, "list status"},
-		{"stop", "[VM...]", "stop", 0, many, "down halt"},
-		{"rm", "[VM...]", "delete, after asking", 0, many, "delete remove destroy"},
-		{"logs", "[VM]", "the last run's logs", 0, 1, ""},
-		{"env", "[VM]", "every variable: value, where it comes from, meaning", 0, 1, ""},
-		{"scripts", "[NAME]", "the built-in setup scripts, or one of them", 0, 1, ""},
-		{"doctor", "", "is this host ready, and what to do if not", 0, 0, ""},
-		{"completion", "SHELL", "completion for bash, zsh or fish", 1, many, ""},
-		{"version", "", "the version", 0, 0, ""},
-		{"help", "[env]", "this page; env: every variable", 0, 1, ""},
+		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up", ""},
+		{"sh", "[VM]", "login shell in the project directory", 0, 1, "shell", working},
+		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many, "exec", working},
+		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2, "copy", working + " DRY_RUN OUTPUT"},
+		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1, "", working},
+		{"ls", "", "the VMs", 0, 0, "list status", "OUTPUT"},
+		{"stop", "[VM...]", "stop", 0, many, "down halt", "ALL JOBS TIMEOUT DRY_RUN OUTPUT"},
+		{"rm", "[VM...]", "delete, after asking", 0, many, "delete remove destroy", "YES FORCE TIMEOUT DRY_RUN OUTPUT"},
+		{"logs", "[VM]", "the last run's logs", 0, 1, "", none},
+		{"env", "[VM]", "every variable: value, where it comes from, meaning", 0, 1, "", ""},
+		{"scripts", "[NAME]", "the built-in setup scripts, or one of them", 0, 1, "", "OUTPUT"},
+		{"doctor", "", "is this host ready, and what to do if not", 0, 0, "", ""},
+		{"completion", "SHELL", "completion for bash, zsh or fish", 1, many, "", none},
+		{"version", "", "the version", 0, 0, "", none},
+		{"help", "[env]", "this page; env: every variable", 0, 1, "", none},
 	}
 }
 
@@ -103,6 +106,12 @@ func ParseCommand(args []string) (Command, error) {
 		return Command{Verb: "sync", Args: words}, refuseNearVerb(words)
 	}
 	return Command{Verb: verb.Name, Args: words[1:]}, verb.check(words[1:])
+}
+
+// isTold is whether a variable says how the verb does its work, or where what it needs is.
+func (v *Verb) isTold(variable string) bool {
+	const all = "NAME STATE_DIR LIMACTL LIMA_LOG_LEVEL VERBOSE"
+	return v.heeds == "" || slices.Contains(strings.Fields(v.heeds+" "+all), strings.TrimPrefix(variable, prefix))
 }
 
 // check refuses too few arguments, too many, and what help has no page of.

@@ -89,3 +89,15 @@ func TestFlags(t *testing.T) {
 		}
 	}
 }
+
+func TestVerbsHeedVariables(t *testing.T) {
+	known := map[string]bool{}
+	new(Variables).each(func(variable string, _ field, _ reflect.StructTag) { known[variable] = true })
+	for _, verb := range Verbs() {
+		for name := range strings.FieldsSeq(verb.heeds) {
+			if !known[prefix+name] {
+				t.Errorf("%s heeds %s, which is no variable", verb.Name, prefix+name)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -105,9 +106,18 @@ func refuseFlags(flags []option, words []string) error {
 	var variables []string
 	values := map[string]string{}
 	complete := true
+	verb := findVerb(cmp.Or(words...))
+	if verb == nil {
+		verb = findVerb("sync")
+	}
 	for _, flag := range flags {
 		says := "is a flag, and dvm has none; everything is set by variables: dvm help env"
-		if flag.variable != "" {
+		switch {
+		case flag.variable == "":
+		case !verb.isTold(flag.variable):
+			says = fmt.Sprintf("is a flag, and dvm has none; no variable does that for dvm %s", verb.Name)
+			flag.variable = ""
+		default:
 			says = fmt.Sprintf("is a flag, and dvm has none; set %s", assignment(flag.variable, flag.value))
 		}
 		problems = append(problems, Problem{Where: fmt.Sprintf("%q", flag.given), Err: errors.New(says)})
