@@ -395,10 +395,13 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, an
 	if !cfg.Yes {
 		v.term.Ask("%s and everything in it will be gone. Type its name to delete it: ", vm.Name)
 		answer, err := readAnswer(ctx, answers)
+		if !strings.HasSuffix(answer, "\n") {
+			v.term.Line("") // what comes next does not belong behind the question
+		}
 		if err != nil {
 			return err
 		}
-		if answer != vm.Name {
+		if answer = strings.TrimSpace(answer); answer != vm.Name {
 			return fmt.Errorf("%q is not its name; nothing is deleted", answer)
 		}
 	}
@@ -425,7 +428,7 @@ func unlessEnded(ctx context.Context, do func() error) error {
 	}
 }
 
-// readAnswer reads a line, or gives up when ctx ends.
+// readAnswer reads a line with its end, or gives up when ctx ends.
 func readAnswer(ctx context.Context, answers *bufio.Reader) (string, error) {
 	var text string
 	err := unlessEnded(ctx, func() (err error) {
@@ -437,7 +440,7 @@ func readAnswer(ctx context.Context, answers *bufio.Reader) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return strings.TrimSpace(text), nil
+	return text, nil
 }
 
 // logs shows what the last run said, where somebody reads it.
