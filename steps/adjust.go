@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -109,20 +110,27 @@ func (s *instance) report(a adjustment, running bool) {
 		case size.shrinks:
 			s.warn(size.String()+"; a disk only grows", "")
 		case !s.vm.Resize && running:
-			s.warn(size.String(), "DVM_RESTART=1 DVM_RESIZE=1 dvm "+s.vm.Name)
+			s.warn(size.String(), size.assignment()+" DVM_RESTART=1 DVM_RESIZE=1 dvm "+s.vm.Name)
 		case !s.vm.Resize:
-			s.warn(size.String(), "dvm stop "+s.vm.Name+"; DVM_RESIZE=1 dvm "+s.vm.Name)
+			s.warn(size.String(), "dvm stop "+s.vm.Name+"; "+size.assignment()+" DVM_RESIZE=1 dvm "+s.vm.Name)
 		}
 	}
 }
 
 func (s *instance) reportWaiting(a adjustment) {
-	var waiting []string
-	if pairs := a.removed(); len(pairs) > 0 {
-		waiting = append(waiting, listed(pairs)+" is not in DVM_PORTS, and stays forwarded")
+	var waiting, command []string
+	removed, added := a.removed(), without(a.added(), a.live)
+	if len(removed) > 0 {
+		waiting = append(waiting, listed(removed)+" is not in DVM_PORTS, and stays forwarded")
 	}
-	if pairs := without(a.added(), a.live); len(pairs) > 0 {
-		waiting = append(waiting, listed(pairs)+" is not yet forwarded")
+	if len(added) > 0 {
+		waiting = append(waiting, listed(added)+" is not yet forwarded")
+	}
+	if len(removed)+len(added) > 0 {
+		command = append(command, "DVM_PORTS="+cmp.Or(s.vm.Ports.String(), "none"))
+	}
+	if a.want.Only != a.have.Only {
+		command = append(command, "DVM_PORTS_ONLY="+zeroOrOne(a.want.Only))
 	}
 	switch {
 	case a.want.Only && !a.have.Only:
@@ -133,15 +141,16 @@ func (s *instance) reportWaiting(a adjustment) {
 	if a.edited {
 		waiting = append(waiting, "lima.yaml was written since the VM started, which goes on with what it was started with")
 	}
-	resize := ""
-	if s.vm.Resize {
-		for _, size := range a.resized() {
+	command = append(command, "DVM_RESTART=1")
+	if resized := a.resized(); s.vm.Resize && len(resized) > 0 {
+		for _, size := range resized {
 			waiting = append(waiting, size.String())
-			resize = "DVM_RESIZE=1 "
+			command = append(command, size.assignment())
 		}
+		command = append(command, "DVM_RESIZE=1")
 	}
 	if len(waiting) > 0 {
-		s.warn(strings.Join(waiting, "; ")+"; that takes a restart", "DVM_RESTART=1 "+resize+"dvm "+s.vm.Name)
+		s.warn(strings.Join(waiting, "; ")+"; that takes a restart", strings.Join(append(command, "dvm", s.vm.Name), " "))
 	}
 }
 
