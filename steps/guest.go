@@ -302,7 +302,7 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 	case noSpace(words):
 		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: DVM_DISK=… DVM_RESIZE=1 DVM_RESTART=1 %s", e.vm.Instance, again)
 	case step.file:
-		again = fmt.Sprintf("mend %s, then: %s; it goes on with this step", strings.TrimPrefix(step.name, "setup "), again)
+		again = fmt.Sprintf("mend %s, then the same again; it goes on with this step", strings.TrimPrefix(step.name, "setup "))
 	case step.mend != "" && m.Status != 0:
 		again = step.mend
 	}
