@@ -21,8 +21,9 @@ check() {
 		problems+=("claude or codex is no longer in $prefix/bin")
 	fi
 	if ((${#problems[@]} > 0)); then
-		local IFS=';'
-		echo "${problems[*]}"
+		local text
+		printf -v text '%s; ' "${problems[@]}"
+		echo "${text%; }"
 		exit 1
 	fi
 	echo "$wanted"

@@ -17,8 +17,9 @@ check() {
 	is_set user.name "$DVM_GIT_NAME" || problems+=("user.name is not $DVM_GIT_NAME")
 	is_set user.email "$DVM_GIT_EMAIL" || problems+=("user.email is not $DVM_GIT_EMAIL")
 	if ((${#problems[@]} > 0)); then
-		local IFS=';'
-		echo "${problems[*]}"
+		local text
+		printf -v text '%s; ' "${problems[@]}"
+		echo "${text%; }"
 		exit 1
 	fi
 	echo "git${DVM_GIT_NAME:+, as $DVM_GIT_NAME}${DVM_GIT_EMAIL:+ <$DVM_GIT_EMAIL>}"

@@ -25,8 +25,9 @@ check() {
 	[[ -e /var/lib/systemd/linger/$DVM_USER ]] || problems+=("$DVM_USER's services do not start with the VM")
 	[[ -r $proof && $(<"$proof") == "$proven" ]] || problems+=("no container has run with these subordinate ids")
 	if ((${#problems[@]} > 0)); then
-		local IFS=';'
-		echo "${problems[*]}"
+		local text
+		printf -v text '%s; ' "${problems[@]}"
+		echo "${text%; }"
 		exit 1
 	fi
 	echo "rootless, $proven"

@@ -19,8 +19,9 @@ check() {
 	done </etc/passwd
 	[[ $shell == */"$DVM_SHELL" ]] || problems+=("login shell is $shell")
 	if ((${#problems[@]} > 0)); then
-		local IFS=';'
-		echo "${problems[*]}"
+		local text
+		printf -v text '%s; ' "${problems[@]}"
+		echo "${text%; }"
 		exit 1
 	fi
 	echo "login shell is $shell"
