@@ -70,13 +70,13 @@ type GitURL string
 
 // UnmarshalText accepts an https URL. One with a password in it would be seen by all in the guest's list of processes.
 func (g *GitURL) UnmarshalText(text []byte) error {
+	if before, _, found := strings.Cut(string(text), "@"); found && strings.Contains(before, ":") { // also where it is no URL at all
+		bad := mismatch{wants: "an https URL without a user's name or password in it"}
+		return bad.withoutValue()
+	}
 	parsed, err := url.Parse(string(text))
 	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || strings.ContainsFunc(string(text), unicode.IsSpace) {
 		return wants("the https URL of a git repository, such as https://github.com/you/dotfiles", string(text))
-	}
-	if parsed.User != nil {
-		bad := mismatch{wants: "an https URL without a user's name or password in it"}
-		return bad.withoutValue()
 	}
 	*g = GitURL(text)
 	return nil
