@@ -7,7 +7,7 @@
 set -uo pipefail
 
 SHELL=/bin/bash
-while IFS=: read -r _ _ uid _ _ _ shell; do
+while IFS=: read -r _ _ uid _ _ _ shell || [[ -n $uid ]]; do
 	if [[ $uid == "$EUID" ]]; then
 		SHELL=$shell
 		break

@@ -16,8 +16,9 @@ read_ranges() {
 	local owner first count
 	own_first=() own_count=() other_first=() other_count=()
 	[[ -e $1 ]] || return 0
-	while IFS=: read -r owner first count; do
-		if ! is_number "$first" || ! is_number "$count"; then
+	# The last line may have no end. A range of no ids is none: usermod can't take it away.
+	while IFS=: read -r owner first count || [[ -n $owner ]]; do
+		if ! is_number "$first" || ! is_number "$count" || ((count == 0)); then
 			continue
 		fi
 		[[ $uid != none ]] || ! is_number "$owner" || by_uid=1

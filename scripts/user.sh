@@ -35,7 +35,7 @@ find_line() {
 	return 1
 }
 
-may_sudo() { find_group "$sudo_group" && [[ ,$group_members, == *",$DVM_USER,"* ]]; }
+may_sudo() { find_group "$sudo_group" && [[ $gid == "$group_gid" || ,$group_members, == *",$DVM_USER,"* ]]; }
 
 # refuse says why the name can't be used, and on a second line a name that can.
 refuse() {
@@ -90,7 +90,7 @@ look() {
 	why="$DVM_USER, uid $uid"
 }
 
-login_shell() { [[ -x $user_shell && $user_shell != */nologin && $user_shell != */false ]]; }
+login_shell() { [[ -f $user_shell && -x $user_shell && $user_shell != */nologin && $user_shell != */false ]]; }
 
 apply() {
 	local uid gid user_home user_shell group_gid group_members
@@ -143,7 +143,7 @@ mend_accounts() {
 
 gid_has_group() {
 	local id
-	while IFS=: read -r _ _ id _; do
+	while IFS=: read -r _ _ id _ || [[ -n $id ]]; do
 		[[ $id == "$gid" ]] && return
 	done </etc/group
 	return 1
@@ -170,6 +170,11 @@ fill_home() {
 
 allow_sudo() {
 	if [[ $DVM_SUDO != 1 ]]; then
+		if may_sudo && [[ $gid == "$group_gid" ]]; then
+			find_group "$DVM_USER" || groupadd -- "$DVM_USER"
+			usermod --gid "$DVM_USER" -- "$DVM_USER"
+			find_user "$DVM_USER"
+		fi
 		if may_sudo; then
 			gpasswd --delete "$DVM_USER" "$sudo_group"
 		fi

@@ -14,7 +14,7 @@ check() {
 	local problems=() name shell=""
 	installed || problems+=("zsh is not installed")
 	[[ -e $rc || -L $rc ]] || problems+=("no $rc")
-	while IFS=: read -r name _ _ _ _ _ shell; do
+	while IFS=: read -r name _ _ _ _ _ shell || [[ -n $name ]]; do
 		[[ $name != "$DVM_USER" ]] || break
 	done </etc/passwd
 	[[ $shell == */"$DVM_SHELL" ]] || problems+=("login shell is $shell")
