@@ -186,6 +186,10 @@ func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io
 	for _, outcome := range outcomes {
 		failures = append(failures, outcome.Err)
 	}
+	if err := events.Err(); err != nil {
+		term.Error(err)
+		failures = append(failures, err)
+	}
 	if err := errors.Join(failures...); err != nil {
 		return reported{err}
 	}

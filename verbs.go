@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	gosync "sync"
@@ -124,11 +125,14 @@ func (v verb) copy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	client, vm := newClient(cfg, io.Discard), cfg.VMs[0]
 	if cfg.DryRun {
+		if err := (steps.Copy{Lima: client, VM: vm, Paths: paths}).Plan(); err != nil {
+			return err
+		}
 		return v.would(cfg, logs.Result{VM: paths.VM, From: paths.Source(), To: paths.Destination()},
 			fmt.Sprintf("would copy %q to %q", paths.Source(), paths.Destination()))
 	}
-	client, vm := newClient(cfg, io.Discard), cfg.VMs[0]
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
 	shown := logs.NewTransfer(v.term, paths.Source())
@@ -236,7 +240,6 @@ func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
 	if err != nil {
 		return nil, err
 	}
-	const bytesInGiB = 1 << 30
 	var rows []listed
 	for _, found := range instances {
 		name, ours := strings.CutPrefix(found.Name, config.InstancePrefix)
@@ -244,7 +247,7 @@ func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
 			continue
 		}
 		row := listed{VM: name, Status: string(found.Status), CPUs: found.CPUs,
-			Memory: float64(found.Memory) / bytesInGiB, Disk: float64(found.Disk) / bytesInGiB, Ports: []string{}, found: found}
+			Memory: float64(config.InGiB(found.Memory)), Disk: float64(config.InGiB(found.Disk)), Ports: []string{}, found: found}
 		if row.Status == "" {
 			row.Status = "unreadable"
 		}
@@ -297,16 +300,18 @@ func (v verb) stop(ctx context.Context) error {
 		})
 	}
 	workers.Wait()
-	return errors.Join(failures...)
+	return errors.Join(append(failures, results.Err())...)
 }
 
 func (v verb) wouldStop(cfg config.Config, client *lima.Client) error {
+	results := logs.JSONLines(v.stdout, cfg.JSON)
 	for _, vm := range cfg.VMs {
 		why, err := steps.Idle(client, vm)
 		switch {
 		case err != nil:
 		case why != "":
-			v.became(logs.JSONLines(v.stdout, cfg.JSON), vm, "stopped", why, nil)
+			v.became(results, vm, "stopped", why, nil)
+			err = results.Err()
 		default:
 			err = v.would(cfg, logs.Result{VM: vm.Name, From: "running", To: "stopped"}, "would stop "+vm.Name)
 		}
@@ -332,8 +337,9 @@ func (v verb) became(results io.Writer, vm config.VM, state, said string, err er
 func (v verb) would(cfg config.Config, planned logs.Result, words string) error {
 	if cfg.JSON {
 		planned.State = "planned"
-		planned.Write(v.stdout)
-		return nil
+		objects := logs.JSONLines(v.stdout, true)
+		planned.Write(objects)
+		return objects.Err()
 	}
 	_, err := fmt.Fprintln(v.stdout, words)
 	return err
@@ -346,7 +352,12 @@ func (v verb) remove(ctx context.Context) error {
 		return err
 	}
 	asks := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
-	if !cfg.Yes && !asks && !cfg.DryRun {
+	client := newClient(cfg, io.Discard)
+	there := func(vm config.VM) bool {
+		exists, err := client.Exists(vm.Instance)
+		return exists || err != nil
+	}
+	if !cfg.Yes && !asks && !cfg.DryRun && slices.ContainsFunc(cfg.VMs, there) {
 		return config.Problems{{Where: "DVM_YES", Err: errors.New("wants 1 to delete a VM where nobody can be asked; it is not set")}}
 	}
 	answers := bufio.NewReader(os.Stdin)
@@ -355,20 +366,19 @@ func (v verb) remove(ctx context.Context) error {
 	for _, vm := range cfg.VMs {
 		err := context.Cause(ctx)
 		if err == nil {
-			err = v.removeOne(ctx, cfg, vm, answers, results)
+			err = v.removeOne(ctx, cfg, client, vm, answers, results)
 		}
 		if err != nil {
 			v.became(results, vm, "deleted", "", err)
 			failures = append(failures, fmt.Errorf("rm %s: %w", vm.Name, err))
 		}
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, results.Err())...)
 }
 
-func (v verb) removeOne(ctx context.Context, cfg config.Config, vm config.VM, answers *bufio.Reader, results io.Writer) error {
+func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Client, vm config.VM, answers *bufio.Reader, results io.Writer) error {
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
-	client := newClient(cfg, io.Discard)
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
 		return err

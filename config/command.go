@@ -119,7 +119,7 @@ func (v *Verb) check(args []string) error {
 	if v.Name == "help" && len(args) == 1 && args[0] != "env" && findVerb(args[0]) == nil {
 		return Problems{{Where: v.Name, Err: wants("env, a command or nothing", args[0])}}
 	}
-	if v.Name == "ssh" && len(args) > 0 && args[0] == "" { // dvm ssh -- CMD
+	if v.Name == "ssh" && len(args) > 0 && args[0] == "" && os.Getenv("DVM_NAME") == "" { // dvm ssh -- CMD
 		return Problems{noName()}
 	}
 	if len(args) >= v.least && len(args) <= v.most {

@@ -15,6 +15,7 @@ import (
 
 // Limits of the values, where Lima or the kernel sets them.
 const (
+	maxCPUs     = math.MaxInt16
 	maxPort     = 65535
 	sshPort     = 22      // Lima keeps it for itself, on both sides
 	maxGiB      = 1 << 20 // a pebibyte: far beyond any host, far below what overflows Lima's int64 of bytes
@@ -63,8 +64,11 @@ type CPUs int
 // UnmarshalText accepts a whole number from 1.
 func (c *CPUs) UnmarshalText(text []byte) error {
 	n, err := wholeNumber(string(text))
-	if err != nil || n < 1 || n > math.MaxInt16 {
+	switch {
+	case err != nil || n < 1:
 		return wants("a whole number of at least 1", string(text))
+	case n > maxCPUs:
+		return wants(fmt.Sprintf("a whole number from 1 to %d", maxCPUs), string(text))
 	}
 	*c = CPUs(n)
 	return nil
@@ -76,12 +80,18 @@ type GiB float64
 // UnmarshalText accepts a positive decimal number, with or without the unit: 0.5, 4, 4GiB.
 func (g *GiB) UnmarshalText(text []byte) error {
 	size, err := parseGiB(string(text))
-	if err != nil || size <= 0 {
+	switch {
+	case err != nil || size <= 0:
 		return wants("a size in GiB above 0, such as 4, 0.5 or 4GiB", string(text))
+	case size > maxGiB:
+		return wants(fmt.Sprintf("a size of at most %d GiB", maxGiB), string(text))
 	}
 	*g = size
 	return nil
 }
+
+// InGiB is a number of bytes in GiB, rounded to what a person would write.
+func InGiB(bytes int64) GiB { return GiB(math.Round(float64(bytes)/(1<<30)*1e4) / 1e4) }
 
 // String is the number alone, in its shortest form.
 func (g GiB) String() string { return strconv.FormatFloat(float64(g), 'f', -1, 64) }
@@ -92,8 +102,11 @@ type DiskGiB struct{ GiB }
 // UnmarshalText accepts what GiB accepts, from the size of the image on.
 func (d *DiskGiB) UnmarshalText(text []byte) error {
 	size, err := parseGiB(string(text))
-	if err != nil || size < minDiskGiB {
+	switch {
+	case err != nil || size < minDiskGiB:
 		return wants(fmt.Sprintf("a size in GiB of at least %d, such as 30 or 30GiB", minDiskGiB), string(text))
+	case size > maxGiB:
+		return wants(fmt.Sprintf("a size of at most %d GiB", maxGiB), string(text))
 	}
 	d.GiB = size
 	return nil
@@ -105,10 +118,10 @@ func parseGiB(text string) (GiB, error) {
 		return 0, errors.New("not a plain decimal number")
 	}
 	size, err := strconv.ParseFloat(number, 64)
-	if err != nil || size > maxGiB {
-		return 0, errors.New("not a size that a disk can have")
+	if err != nil && size == 0 {
+		return 0, err
 	}
-	return GiB(size), nil
+	return GiB(size), nil // of more digits than can be counted it is infinite
 }
 
 // wholeNumber reads decimal digits alone: no sign, no base, no spaces.

@@ -3,6 +3,7 @@ package logs
 import (
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -12,12 +13,36 @@ import (
 
 // The schema of the JSON objects is in the README, under Output for programs.
 
-// JSONLines makes of w a place where several VMs can write their objects, or gives none where nobody wants them.
-func JSONLines(w io.Writer, wanted bool) io.Writer {
+// Objects is where several VMs write their JSON objects, one a Write. No Write fails: what can't be written must not keep
+// the objects from events.jsonl too, nor end a sync.
+type Objects struct {
+	w   io.Writer // nil where nobody wants them
+	mu  sync.Mutex
+	err error
+}
+
+// JSONLines makes of w a place for objects, or gives one that nobody reads.
+func JSONLines(w io.Writer, wanted bool) *Objects {
 	if !wanted {
-		return io.Discard
+		return &Objects{}
 	}
-	return zerolog.SyncWriter(w)
+	return &Objects{w: w}
+}
+
+func (o *Objects) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.w != nil && o.err == nil {
+		_, o.err = o.w.Write(p)
+	}
+	return len(p), nil
+}
+
+// Err is why objects were lost, or nil.
+func (o *Objects) Err() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
 }
 
 // extra is what an event's object has beside the event itself.

@@ -17,6 +17,7 @@ type Plan struct {
 // Show prints what would be done with a VM: its events, and the command that creates it, if that is one of them. What the
 // mask hides goes nowhere.
 func (p Plan) Show(vm, create string, report engine.Report, events []engine.Event, mask *Mask) error {
+	objects := JSONLines(p.Stdout, p.JSON)
 	create = mask.Text(create)
 	if create != "" && !p.JSON {
 		if _, err := fmt.Fprintln(p.Stdout, create); err != nil {
@@ -30,7 +31,7 @@ func (p Plan) Show(vm, create string, report engine.Report, events []engine.Even
 			if event.State == engine.Change {
 				more.command, create = create, "" // it is the first change
 			}
-			writeEvent(p.Stdout, vm, event, more)
+			writeEvent(objects, vm, event, more)
 		}
 		switch {
 		case event.State == engine.Warning:
@@ -49,9 +50,9 @@ func (p Plan) Show(vm, create string, report engine.Report, events []engine.Even
 		}
 	}
 	if p.JSON {
-		writeSummary(p.Stdout, vm, "planned", report, []engine.State{engine.OK, engine.Change, engine.Unknown, engine.Failed, engine.NotRun}, nil, 0)
+		writeSummary(objects, vm, "planned", report, []engine.State{engine.OK, engine.Change, engine.Unknown, engine.Failed, engine.NotRun}, nil, 0)
 	}
-	return nil
+	return objects.Err()
 }
 
 // planLine is `app user change: may sudo -> developer, without sudo`.

@@ -76,7 +76,7 @@ func (a adjustment) amended() lima.Forwards {
 
 // waits tells whether something can't be had without a restart.
 func (a adjustment) waits(resize bool) bool {
-	return a.edited || len(a.removed()) > 0 || len(a.added()) > len(a.live) || a.have.Only != a.want.Only ||
+	return a.edited || len(a.removed())+len(a.reordered()) > 0 || len(a.added()) > len(a.live) || a.have.Only != a.want.Only ||
 		resize && len(a.resized()) > 0
 }
 
@@ -101,9 +101,11 @@ func (s *instance) adjusting(a adjustment) engine.Finding {
 
 // report warns of what a sync leaves as it is, with the command that would change it.
 func (s *instance) report(a adjustment, running bool) {
-	s.shadowed(a.want.Pairs)
 	if running && !a.restart {
+		s.shadowed(without(a.have.Pairs, a.opened)) // what dvm has opened leads to the guest until the VM stops
 		s.reportWaiting(a)
+	} else {
+		s.shadowed(a.want.Pairs)
 	}
 	for _, size := range a.sizes {
 		switch {
@@ -126,7 +128,11 @@ func (s *instance) reportWaiting(a adjustment) {
 	if len(added) > 0 {
 		waiting = append(waiting, listed(added)+" is not yet forwarded")
 	}
-	if len(removed)+len(added) > 0 {
+	reordered := a.reordered()
+	if len(reordered) > 0 {
+		waiting = append(waiting, listed(reordered)+" is not yet the first for that port of the guest")
+	}
+	if len(removed)+len(added)+len(reordered) > 0 {
 		command = append(command, "DVM_PORTS="+cmp.Or(s.vm.Ports.String(), "none"))
 	}
 	if a.want.Only != a.have.Only {

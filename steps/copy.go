@@ -50,10 +50,32 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 		words := []string{"ssh", c.VM.Name, "tar", "-c", "-C", dir, "--", name}
 		err = engine.Advise(err, "where you trust the VM: dvm %s | tar -x", lima.Quote(words))
 	}
-	if err != nil && ctx.Err() == nil {
-		err = fmt.Errorf("copy %q to %q: %w", c.Paths.Source(), c.Paths.Destination(), err)
+	if ctx.Err() == nil {
+		err = c.failed(err)
 	}
 	return warnings, err
+}
+
+func (c Copy) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("copy %q to %q: %w", c.Paths.Source(), c.Paths.Destination(), err)
+}
+
+// Plan is the error that Run would end with as things are, as far as it can be told without the guest.
+func (c Copy) Plan() error {
+	exists, err := c.Lima.Exists(c.VM.Instance)
+	switch {
+	case err != nil:
+	case !exists:
+		err = engine.Advise(&NoVM{c.VM.Name}, "dvm %s", c.VM.Name)
+	case c.Paths.ToHost:
+		_, err = archive.Resolve(c.Paths.Host, c.Paths.Name)
+	default:
+		_, err = os.Lstat(c.Paths.Host)
+	}
+	return c.failed(err)
 }
 
 // split is the path in the guest, as a program there takes it: a directory, and a name in it.

@@ -44,11 +44,11 @@ func sizesOf(vm config.VM, found *lima.Instance) (sizes []sizeDrift) {
 		sizes = append(sizes, sizeDrift{name: "CPUs", variable: vm.Given.CPUs, from: fmt.Sprint(found.CPUs), to: fmt.Sprint(vm.CPUs),
 			set: func(e *lima.Edit) { e.CPUs = vm.CPUs }})
 	}
-	if memory := toGiB(found.Memory); vm.Given.Memory != "" && differs(vm.Memory, memory) {
+	if memory := config.InGiB(found.Memory); vm.Given.Memory != "" && differs(vm.Memory, memory) {
 		sizes = append(sizes, sizeDrift{name: "memory", variable: vm.Given.Memory, from: memory.String() + " GiB", to: vm.Memory.String() + " GiB",
 			set: func(e *lima.Edit) { e.MemoryGiB = vm.Memory.String() }})
 	}
-	if disk := toGiB(found.Disk); vm.Given.Disk != "" && differs(vm.Disk, disk) {
+	if disk := config.InGiB(found.Disk); vm.Given.Disk != "" && differs(vm.Disk, disk) {
 		sizes = append(sizes, sizeDrift{name: "disk", variable: vm.Given.Disk, from: disk.String() + " GiB", to: vm.Disk.String() + " GiB", shrinks: vm.Disk < disk,
 			set: func(e *lima.Edit) { e.DiskGiB = vm.Disk.String() }})
 	}
@@ -62,8 +62,6 @@ func Differences(vm config.VM, found *lima.Instance) (texts []string) {
 	}
 	return texts
 }
-
-func toGiB(bytes int64) config.GiB { return config.GiB(float64(bytes) / gib) }
 
 // differs passes over what is lost where Lima writes a size down.
 func differs(a, b config.GiB) bool { return math.Abs(float64(a-b)) > 1.0/1024 }
@@ -83,12 +81,36 @@ func wantedForwards(vm config.VM, have lima.Forwards) lima.Forwards {
 	return want
 }
 
-// added and removed are the pairs that make the difference; their order makes none.
+// added and removed are the pairs that make a difference.
 func (d drift) added() []lima.Pair   { return without(d.want.Pairs, d.have.Pairs) }
 func (d drift) removed() []lima.Pair { return without(d.have.Pairs, d.want.Pairs) }
 
+// reordered are the pairs that are to come before another of the same port of the guest, and don't: Lima takes the first. Any other
+// order makes no difference.
+func (d drift) reordered() (pairs []lima.Pair) {
+	have, want := firsts(d.have.Pairs), firsts(d.want.Pairs)
+	for _, pair := range d.want.Pairs {
+		before, found := have[pair.Guest]
+		if found && want[pair.Guest] == pair && before != pair && slices.Contains(d.want.Pairs, before) {
+			pairs = append(pairs, pair)
+		}
+	}
+	return pairs
+}
+
+// firsts are the pairs that Lima takes for each port of the guest.
+func firsts(pairs []lima.Pair) map[int]lima.Pair {
+	first := map[int]lima.Pair{}
+	for _, pair := range pairs {
+		if _, taken := first[pair.Guest]; !taken {
+			first[pair.Guest] = pair
+		}
+	}
+	return first
+}
+
 func (d drift) portsDiffer() bool {
-	return len(d.added()) > 0 || len(d.removed()) > 0 || d.have.Only != d.want.Only
+	return len(d.added())+len(d.removed())+len(d.reordered()) > 0 || d.have.Only != d.want.Only
 }
 
 // resized are the sizes that can be brought to what is asked for.

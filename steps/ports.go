@@ -46,13 +46,11 @@ func (s *instance) conflicts(pairs []lima.Pair, own func(lima.Pair) bool) {
 
 // shadowed warns of pairs that have no effect, since Lima takes the first rule that matches a listener.
 func (s *instance) shadowed(pairs []lima.Pair) {
-	first := map[int]lima.Pair{}
+	first := firsts(pairs)
 	for _, pair := range pairs {
-		if before, twice := first[pair.Guest]; twice {
+		if before := first[pair.Guest]; before != pair {
 			s.warn(fmt.Sprintf("%s has no effect: Lima forwards a guest's port once, and %s comes first", pair, before), "")
-			continue
 		}
-		first[pair.Guest] = pair
 	}
 }
 
