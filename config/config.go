@@ -42,7 +42,7 @@ type VM struct {
 	PortsOnly   *bool  // nil leaves what there is
 	Containerd  string // empty leaves it to Lima
 	User        string
-	UserFrom    string // the variable that User comes from, or would come from
+	Named       Named
 	Sudo        bool
 	SubUIDCount int
 	SubGIDCount int
@@ -59,6 +59,9 @@ type VM struct {
 
 // Given names the variables that gave a size, such as DVM_CPUS__APP; empty where the size is the default.
 type Given struct{ CPUs, Memory, Disk string }
+
+// Named names the variables that say something of a VM, or would: DVM_PASS__APP where that is set, else DVM_PASS.
+type Named struct{ User, Pass, SubUIDCount, SubGIDCount string }
 
 // OnlyOwn is the VM with those sizes alone that variables of its own give.
 func (vm VM) OnlyOwn() VM {
@@ -224,17 +227,22 @@ func loadVM(own Variables, name string, withSetup bool) (VM, Problems) {
 		cpus = defaultCPUs(runtime.NumCPU())
 	}
 	return VM{
-		Name:        name,
-		Instance:    VMName(name).Instance(),
-		CPUs:        cpus,
-		Memory:      own.Memory.V,
-		Disk:        own.Disk.V.GiB,
-		Given:       Given{CPUs: own.CPUs.From, Memory: own.Memory.From, Disk: own.Disk.From},
-		Ports:       own.Ports.V,
-		PortsOnly:   given(own.PortsOnly),
-		Containerd:  string(own.Containerd.V),
-		User:        string(own.User.V),
-		UserFrom:    cmp.Or(own.User.From, "DVM_USER"),
+		Name:       name,
+		Instance:   VMName(name).Instance(),
+		CPUs:       cpus,
+		Memory:     own.Memory.V,
+		Disk:       own.Disk.V.GiB,
+		Given:      Given{CPUs: own.CPUs.From, Memory: own.Memory.From, Disk: own.Disk.From},
+		Ports:      own.Ports.V,
+		PortsOnly:  given(own.PortsOnly),
+		Containerd: string(own.Containerd.V),
+		User:       string(own.User.V),
+		Named: Named{
+			User:        cmp.Or(own.User.From, "DVM_USER"),
+			Pass:        cmp.Or(own.Pass.From, "DVM_PASS"),
+			SubUIDCount: cmp.Or(own.SubUIDCount.From, "DVM_SUBUID_COUNT"),
+			SubGIDCount: cmp.Or(own.SubGIDCount.From, "DVM_SUBGID_COUNT"),
+		},
 		Sudo:        bool(own.Sudo.V),
 		SubUIDCount: int(own.SubUIDCount.V),
 		SubGIDCount: int(own.SubGIDCount.V),

@@ -43,6 +43,7 @@ type guestStep struct {
 	fresh  bool       // it has something to do in every new VM
 	wants  string     // the state that it makes, in words
 	mend   string     // what helps where apply fails: a command, and dvm again
+	mendIf string     // but only where its last words hold this
 	turn   string     // a script that tells what apply has to wait for, or empty
 	files  []string   // paths that its look asks about
 	needs  []variable // what its look has to know, and so does apply
@@ -73,7 +74,7 @@ func guestSteps(vm config.VM) []guestStep {
 			files: []string{path.Dir(vm.CodeDir()), vm.CodeDir()}},
 		{name: "subids", script: scripts.Bare(scripts.SubIDs), root: true, looks: true, fresh: vm.SubUIDCount+vm.SubGIDCount > 0,
 			wants: fmt.Sprintf("%d uids, %d gids", vm.SubUIDCount, vm.SubGIDCount),
-			mend:  "with fewer: DVM_SUBUID_COUNT=65536 DVM_SUBGID_COUNT=65536 dvm " + vm.Name},
+			mend:  fewerIDs(vm), mendIf: "no room"},
 	}
 	if len(vm.Packages) > 0 {
 		list = append(list, guestStep{name: "packages", script: scripts.Bare(scripts.Packages), root: true, turn: scripts.Bare(scripts.Transaction),
@@ -85,6 +86,15 @@ func guestSteps(vm config.VM) []guestStep {
 		list = append(list, setupStep(vm, script))
 	}
 	return list
+}
+
+// fewerIDs is the command that asks for as few subordinate ids as are usual, where more are asked for.
+func fewerIDs(vm config.VM) string {
+	const usual = 65536
+	if max(vm.SubUIDCount, vm.SubGIDCount) <= usual {
+		return ""
+	}
+	return fmt.Sprintf("with fewer: %s=%d %s=%[2]d dvm %[4]s", vm.Named.SubUIDCount, usual, vm.Named.SubGIDCount, vm.Name)
 }
 
 func wantedUser(vm config.VM) string {
@@ -280,9 +290,9 @@ func (e *markerEvents) refused(m lima.Marker) error {
 	switch {
 	case len(step.secrets) > 0:
 		pass := strings.Join(append(slices.Clone(e.vm.Pass), step.secrets...), ",")
-		return engine.Advise(err, "%s=… DVM_PASS=%s dvm %s", strings.Join(step.secrets, "=… "), pass, e.vm.Name)
+		return engine.Advise(err, "%s=… %s=%s dvm %s", strings.Join(step.secrets, "=… "), e.vm.Named.Pass, pass, e.vm.Name)
 	case proposed && user.UnmarshalText([]byte(name)) == nil:
-		return engine.Advise(err, "%s=%s dvm %s", e.vm.UserFrom, user, e.vm.Name)
+		return engine.Advise(err, "%s=%s dvm %s", e.vm.Named.User, user, e.vm.Name)
 	}
 	return err
 }
@@ -303,7 +313,7 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: DVM_DISK=… DVM_RESIZE=1 DVM_RESTART=1 %s", e.vm.Instance, again)
 	case step.file:
 		again = fmt.Sprintf("mend %s, then the same again; it goes on with this step", strings.TrimPrefix(step.name, "setup "))
-	case step.mend != "" && m.Status != 0:
+	case step.mend != "" && m.Status != 0 && strings.Contains(words, step.mendIf):
 		again = step.mend
 	}
 	return engine.Advise(&StepError{Step: step.name, Status: m.Status, Why: why, Setup: step.setup}, "%s", again)

@@ -78,7 +78,7 @@ func (s *instance) missing() (engine.Finding, error) {
 
 func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 	found, err := s.find(ctx)
-	if err == nil && found != nil && !s.whole(found) {
+	if err == nil && found != nil && !whole(found) {
 		if err = pause(ctx, writtenPause); err == nil {
 			found, err = s.find(ctx)
 		}
@@ -139,12 +139,9 @@ func (s *instance) find(ctx context.Context) (*lima.Instance, error) {
 
 // whole tells a configuration from what a list may meet of one while limactl writes it anew: for another dvm, or for one that
 // was killed.
-func (s *instance) whole(found *lima.Instance) bool {
-	return found.Status != "" && found.Config != nil && s.accepts(found.Config)
+func whole(found *lima.Instance) bool {
+	return found.Status != "" && found.Config != nil && found.Config.Fedora()
 }
-
-// accepts tells a VM of Fedora's, or any other where that is asked for.
-func (s *instance) accepts(config *lima.Config) bool { return config.Fedora() || s.vm.Force }
 
 // unreadable is what is wrong with an instance that has no status. Lima does not know then what of it runs, and can end none of it.
 func unreadable(client *lima.Client, instance string) error {
@@ -175,9 +172,8 @@ func (s *instance) refuse(found *lima.Instance) error {
 		return engine.Advise(fmt.Errorf("%s has directories of the host mounted (%s), from %s", name, lima.Quote(mounts),
 			s.lima.MountedBy(name)), "take the mounts out of that file, then: dvm stop %[1]s; dvm %[1]s", s.vm.Name)
 	}
-	if !s.accepts(found.Config) {
-		return engine.Advise(fmt.Errorf("%s was not made from a Fedora image, so it is left alone", name),
-			"to provision it all the same: DVM_FORCE=1 dvm %s", s.vm.Name)
+	if !found.Config.Fedora() {
+		return fmt.Errorf("%s was not made from a Fedora image, so it is left alone; a VM of dvm's takes another name", name)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func setupStep(vm config.VM, script config.Script) guestStep {
 		}
 		return step
 	}
-	inputs := slices.Concat([]string{script.ID, script.Body}, flat(shared(vm)), vm.Pass)
+	inputs := slices.Concat([]string{script.ID, script.Body}, flat(shared(vm)), slices.Sorted(slices.Values(vm.Pass)))
 	step.script, step.file = scripts.Bare(scripts.Setup), true
 	step.looks, step.fresh, step.wants = true, true, "run to its end"
 	step.needs = []variable{
