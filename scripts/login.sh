@@ -18,6 +18,7 @@ settle_terminal
 if [[ -d /run/user/$EUID ]]; then
 	export XDG_RUNTIME_DIR=/run/user/$EUID
 fi
+unset "${!SUDO_@}" # this text among them
 PATH=~/.local/bin:~/bin:$PATH
 cd -- "$1" 2>/dev/null || cd || exit
 exec -l "$SHELL"
