@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -101,7 +100,10 @@ func showScripts(names []string, stdout io.Writer) error {
 
 func help(topic []string, stdout io.Writer) error {
 	if slices.Equal(topic, []string{"env"}) {
-		return errors.Join(logs.Table(stdout, config.ReferenceRows()), logs.Text(stdout, config.Rules()...))
+		if err := logs.Table(stdout, config.ReferenceRows()); err != nil {
+			return err
+		}
+		return logs.Text(stdout, config.Rules()...)
 	}
 	rows := [][]string{{"dvm VM...", "the same as dvm sync VM..."}}
 	for _, verb := range config.Verbs() {
@@ -114,6 +116,9 @@ func help(topic []string, stdout io.Writer) error {
 		}
 	}
 	rows = append(rows, []string{"", ""}, []string{"dvm help env", "all variables, and their defaults"})
-	return errors.Join(logs.Text(stdout, "dvm gives every project its own Fedora VM. Everything is set by variables; there are no flags.", ""),
-		logs.Table(stdout, rows))
+	err := logs.Text(stdout, "dvm gives every project its own Fedora VM. Everything is set by variables; there are no flags.", "")
+	if err != nil {
+		return err
+	}
+	return logs.Table(stdout, rows)
 }

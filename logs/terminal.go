@@ -137,6 +137,9 @@ func (t *Terminal) flush(columns int, lines []string) {
 	for _, line := range t.drawn {
 		wrapped += max(displaywidth.String(line)-1, 0) / columns
 	}
+	if len(t.drawn) > 0 {
+		_, _ = fmt.Fprint(t.out, "\r") // the terminal may have echoed what was typed, such as ^C
+	}
 	if wrapped > 0 {
 		_, _ = fmt.Fprintf(t.out, cursorUp, wrapped)
 	}

@@ -89,7 +89,7 @@ func TestResize(t *testing.T) {
 	columns = 10
 	out.Reset()
 	term.Line("finished")
-	want := "\x1b[1A\x1b[2A\x1b[Jfinished\n" + strings.Repeat("a", 9) + "\nweb boots\n"
+	want := "\r\x1b[1A\x1b[2A\x1b[Jfinished\n" + strings.Repeat("a", 9) + "\nweb boots\n"
 	if out.String() != want {
 		t.Errorf("the terminal gets %q, want %q", out.String(), want)
 	}
