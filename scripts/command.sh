@@ -28,7 +28,7 @@ fi
 if [[ -d /run/user/$EUID ]]; then
 	export XDG_RUNTIME_DIR=/run/user/$EUID
 fi
-unset "${!SUDO_@}" # this text among them, with its nonce
+unset SUDO_COMMAND # this text, with its nonce; SUDO_UID stays, by which inuse.sh tells what came from here
 PATH=~/.local/bin:~/bin:$PATH
 cd -- "$dir" 2>/dev/null || cd || exit
 # A program and nothing else: no builtin, and no assignment. What this shell has to say of its end is for nobody.

@@ -18,7 +18,7 @@ settle_terminal
 if [[ -d /run/user/$EUID ]]; then
 	export XDG_RUNTIME_DIR=/run/user/$EUID
 fi
-unset "${!SUDO_@}" # this text among them
+unset SUDO_COMMAND # this text; SUDO_UID stays, by which inuse.sh tells what came from here
 PATH=~/.local/bin:~/bin:$PATH
 cd -- "$1" 2>/dev/null || cd || exit
 exec -l "$SHELL"
