@@ -70,12 +70,14 @@ type GitURL string
 
 // UnmarshalText accepts an https URL. One with a password in it would be seen by all in the guest's list of processes.
 func (g *GitURL) UnmarshalText(text []byte) error {
-	if before, _, found := strings.Cut(string(text), "@"); found && strings.Contains(before, ":") { // also where it is no URL at all
+	parsed, err := url.Parse(string(text))
+	isURL := err == nil && parsed.Scheme == "https" && parsed.Host != "" && !strings.ContainsFunc(string(text), unicode.IsSpace)
+	before, _, hasAt := strings.Cut(string(text), "@")
+	switch {
+	case isURL && parsed.User != nil, !isURL && hasAt && strings.Contains(before, ":"): // it may hold a password all the same
 		bad := mismatch{wants: "an https URL without a user's name or password in it"}
 		return bad.withoutValue()
-	}
-	parsed, err := url.Parse(string(text))
-	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || strings.ContainsFunc(string(text), unicode.IsSpace) {
+	case !isURL:
 		return wants("the https URL of a git repository, such as https://github.com/you/dotfiles", string(text))
 	}
 	*g = GitURL(text)

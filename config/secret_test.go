@@ -40,6 +40,7 @@ func TestScriptVariables(t *testing.T) {
 		{new(Line), "Ann O'Nym", true},
 		{new(Line), "Ann\nname = Eve", false},
 		{new(GitURL), "https://github.com/you/dotfiles.git", true},
+		{new(GitURL), "https://example.org/@you/dotfiles", true},
 		{new(GitURL), "http://github.com/you/dotfiles", false},
 		{new(GitURL), "https://token@github.com/you/dotfiles", false},
 		{new(GitURL), "git@github.com:you/dotfiles", false},
