@@ -34,7 +34,7 @@ const many = 1 << 20
 // Verbs documents every command, in the order of help.
 func Verbs() []Verb {
 	const working = "USER PORTS PORTS_ONLY CPUS MEMORY DISK RESIZE TIMEOUT" // in a VM, which is started where it is stopped
-	const none = " "
+	const none = " "                                                        // but those that every verb is told
 	return []Verb{
 		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up", ""},
 		{"sh", "[VM]", "login shell in the project directory", 0, 1, "shell", working},

@@ -135,14 +135,13 @@ func (s *instance) reportWaiting(a adjustment) {
 	if len(removed)+len(added)+len(reordered) > 0 {
 		command = append(command, "DVM_PORTS="+cmp.Or(s.vm.Ports.String(), "none"))
 	}
-	if a.want.Only != a.have.Only {
-		command = append(command, "DVM_PORTS_ONLY="+zeroOrOne(a.want.Only))
-	}
 	switch {
 	case a.want.Only && !a.have.Only:
 		waiting = append(waiting, "every listener of the guest is forwarded, not DVM_PORTS only")
+		command = append(command, "DVM_PORTS_ONLY=1")
 	case a.have.Only && !a.want.Only:
 		waiting = append(waiting, "DVM_PORTS only is forwarded, not every listener of the guest")
+		command = append(command, "DVM_PORTS_ONLY=0")
 	}
 	if a.edited {
 		waiting = append(waiting, "lima.yaml was written since the VM started, which goes on with what it was started with")

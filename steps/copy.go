@@ -69,7 +69,7 @@ func (c Copy) Plan() error {
 	switch {
 	case err != nil:
 	case !exists:
-		err = engine.Advise(&NoVM{c.VM.Name}, "dvm %s", c.VM.Name)
+		err = noVM(c.VM)
 	case c.Paths.ToHost:
 		_, err = archive.Resolve(c.Paths.Host, c.Paths.Name)
 	default:

@@ -18,6 +18,9 @@ type NoVM struct{ Name string }
 
 func (e *NoVM) Error() string { return fmt.Sprintf("there is no VM %q", e.Name) }
 
+// noVM is that error with the command that makes the VM.
+func noVM(vm config.VM) error { return engine.Advise(&NoVM{vm.Name}, "dvm %s", vm.Name) }
+
 // Ready returns once a VM can be worked in. One that runs costs no call of limactl and no lock; a stopped one is started;
 // one that boots is waited for. waiting is told why, and doing what Lima is at meanwhile. A VM that does not exist is a NoVM.
 func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) error {
@@ -26,7 +29,7 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 		return err
 	}
 	if !exists {
-		return engine.Advise(&NoVM{vm.Name}, "dvm %s", vm.Name)
+		return noVM(vm)
 	}
 	if !client.Alive(vm.Instance) {
 		if err := start(ctx, client, vm, waiting, doing); err != nil {
@@ -53,7 +56,7 @@ func start(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 	case err != nil:
 		return err
 	case found == nil:
-		return engine.Advise(&NoVM{vm.Name}, "dvm %s", vm.Name)
+		return noVM(vm)
 	}
 	step := instance{vm: vm, lima: client, doing: doing}
 	if err := step.refuse(found); err != nil {
