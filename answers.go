@@ -69,7 +69,12 @@ func complete(ctx context.Context, args []string, stdout io.Writer) error {
 	var vms []string
 	if next.VMs {
 		if cfg, err := config.LoadAny(nil); err == nil {
-			vms = steps.RecentVMs(ctx, newClient(cfg, io.Discard), cfg.StateDir)
+			client := newClient(cfg, io.Discard)
+			if next.AtOnce {
+				vms = steps.VMsSeen(client)
+			} else {
+				vms = steps.RecentVMs(ctx, client, cfg.StateDir)
+			}
 		}
 	}
 	_, err := io.WriteString(stdout, next.Lines(words[len(words)-1], vms))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc/pool"
+	"golang.org/x/sys/unix"
 
 	"dvm/config"
 	"dvm/engine/lima"
@@ -20,13 +21,16 @@ import (
 )
 
 func main() {
-	os.Exit(exitCode(run(untilSignal(), os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr))))
+	exit(run(untilSignal(), os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr)))
 }
 
 // interrupted is the cause of a context that a signal ended.
 type interrupted struct{ signal syscall.Signal }
 
-func (i interrupted) Error() string { return "stopped by " + i.signal.String() }
+func (i interrupted) Error() string { return "stopped by " + i.name() }
+
+// name is the one that a user knows it by, such as SIGINT.
+func (i interrupted) name() string { return unix.SignalName(i.signal) }
 
 // oneWish is the time in which signals are one request to end: timeout(1) sends its own to the child, and then to the group.
 const oneWish = 200 * time.Millisecond
@@ -48,7 +52,7 @@ func untilSignal() context.Context {
 		default:
 		}
 		// Not by the default behaviour, which for SIGINT may be to ignore it: a shell starts what is in the background so.
-		os.Exit(exitCode(interrupted{(<-signals).(syscall.Signal)}))
+		exit(interrupted{(<-signals).(syscall.Signal)})
 	}()
 	return ctx
 }
@@ -73,6 +77,18 @@ func run(ctx context.Context, args []string, stdout io.Writer, term *logs.Termin
 		term.Error(err)
 	}
 	return err
+}
+
+// exit ends dvm. After Ctrl-C it does so by SIGINT, since a shell goes on with a loop or script after a program that exits.
+func exit(err error) {
+	var cut interrupted
+	if errors.As(err, &cut) && cut.signal == syscall.SIGINT && logs.InForeground() {
+		signal.Reset(cut.signal)
+		if syscall.Kill(os.Getpid(), cut.signal) == nil {
+			time.Sleep(time.Second) // it comes when it comes, if it is not ignored
+		}
+	}
+	os.Exit(exitCode(err))
 }
 
 // exitCode is 0, that of a command in the guest, 2 for a usage or configuration error, 128+n for a signal, and 1 for the rest.
@@ -211,7 +227,7 @@ func syncOne(ctx context.Context, cfg config.Config, roster *lima.Roster, vm con
 	client := newClient(cfg, shown.Lima())
 	defer context.AfterFunc(ctx, func() {
 		if cut, ok := context.Cause(ctx).(interrupted); ok { //nolint:errorlint // it is no other's cause
-			shown.Stopping(cut.signal.String())
+			shown.Stopping(cut.name())
 		}
 	})()
 	result, err := steps.Sync(ctx, client, roster, vm, shown.Observe, shown.Output)

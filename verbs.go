@@ -48,9 +48,10 @@ func (v verb) work(ctx context.Context, names []string, do func(context.Context,
 	return do(ctx, client, vm)
 }
 
-// failed says what failed in a VM, and that a sync may mend it, unless a signal or the time ended it.
+// failed says what failed in a VM, and that a sync may mend it, unless a signal or the time ended it, or it was this host's.
 func failed(ctx context.Context, what string, vm config.VM, err error) error {
-	if ctx.Err() == nil {
+	var ours *lima.Unwritten
+	if ctx.Err() == nil && !errors.As(err, &ours) {
 		err = engine.Advise(err, "dvm %s", vm.Name)
 	}
 	return fmt.Errorf("%s %s: %w", what, vm.Name, err)

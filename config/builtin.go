@@ -28,11 +28,7 @@ func builtInScript(item string) (Script, error) {
 
 // nearBuiltIn says what a wrong name may stand for.
 func nearBuiltIn(name string) string {
-	var names []string
-	for _, script := range scripts.BuiltIns() {
-		names = append(names, script.Name)
-	}
-	meant := near(strings.ToLower(name), names, allowedInScript)
+	meant := near(strings.ToLower(name), scripts.Names(), allowedInScript)
 	if len(meant) == 0 {
 		return " (dvm scripts lists them)"
 	}

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/clipperhouse/displaywidth"
 	"github.com/vbauerster/cupwriter"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -25,12 +28,14 @@ type Terminal struct {
 	Unicode bool
 	Now     func() time.Time
 	size    func() (columns, rows int) // a constant where it can't be asked
+	ours    func() bool                // whether nobody else writes to it now
 
 	mu     sync.Mutex
 	out    io.Writer         // standard error
 	screen *cupwriter.Writer // writes to out, and takes back what it wrote last
 	live   []liveLine
 	drawn  []string // live lines on the screen
+	shared bool     // others write to it, so that nothing may be drawn again
 }
 
 // liveLine is one VM's line below all finished ones, drawn again and again.
@@ -51,6 +56,8 @@ func NewTerminal(stderr *os.File) *Terminal {
 		return t
 	}
 	t.Animate = os.Getenv("CI") == ""
+	t.ours = func() bool { return !inBackground(int(stderr.Fd())) }
+	t.heedContinue()
 	t.Colour = os.Getenv("NO_COLOR") == ""
 	t.size = func() (int, int) {
 		if columns, rows, err := term.GetSize(int(stderr.Fd())); err == nil && columns > 0 && rows > 0 {
@@ -63,7 +70,36 @@ func NewTerminal(stderr *os.File) *Terminal {
 
 // newTerminal takes it from animate whether out can take lines back; a file that is a terminal always can.
 func newTerminal(out io.Writer, animate bool) *Terminal {
-	return &Terminal{Animate: animate, Now: time.Now, size: fallbackSize, out: out, screen: cupwriter.New(out, animate)}
+	return &Terminal{Animate: animate, Now: time.Now, size: fallbackSize, ours: func() bool { return true }, out: out, screen: cupwriter.New(out, animate)}
+}
+
+// inBackground tells whether the file is this process's terminal, and a shell has it or has given it to another job.
+func inBackground(fd int) bool {
+	foreground, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+	return err == nil && foreground != unix.Getpgrp()
+}
+
+// InForeground tells whether this process has the terminal that it was started on: what is typed there, Ctrl-C too, is for it.
+func InForeground() bool {
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	return !inBackground(int(tty.Fd()))
+}
+
+// heedContinue leaves the live lines where they are when this process goes on after it was stopped: a shell has written below.
+func (t *Terminal) heedContinue() {
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	go func() {
+		for range continued {
+			t.mu.Lock()
+			t.leave()
+			t.mu.Unlock()
+		}
+	}()
 }
 
 func fallbackSize() (columns, rows int) { return fallbackWidth, fallbackRows }
@@ -83,6 +119,7 @@ func utf8Locale() bool {
 func (t *Terminal) Line(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.share()
 	_, _ = fmt.Fprintf(t.screen, format+"\n", args...)
 	t.draw()
 }
@@ -91,6 +128,7 @@ func (t *Terminal) Line(format string, args ...any) {
 func (t *Terminal) Ask(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.share()
 	_, _ = fmt.Fprintf(t.screen, format, args...)
 	columns, _ := t.size()
 	t.flush(columns, nil)
@@ -114,14 +152,32 @@ func (t *Terminal) Live(key, text string) {
 	default:
 		t.live[i].text = text
 	}
+	t.share()
 	t.draw()
+}
+
+// share begins what is written next, in a place of its own where this terminal is not dvm's alone.
+func (t *Terminal) share() {
+	if t.shared = t.Animate && !t.ours(); t.shared {
+		t.leave()
+	}
+}
+
+// leave lets the live lines stay where they are.
+func (t *Terminal) leave() {
+	t.screen.Reset()
+	t.drawn = nil
 }
 
 // draw never fills the last column, which would wrap the line, and never more than the screen holds.
 func (t *Terminal) draw() {
 	columns, rows := t.size()
+	shown := min(len(t.live), max(rows-1, 1))
+	if t.shared {
+		shown = 0
+	}
 	var lines []string
-	for _, line := range t.live[:min(len(t.live), max(rows-1, 1))] {
+	for _, line := range t.live[:shown] {
 		text := displaywidth.TruncateString(line.text, max(columns-1, 0), "")
 		_, _ = fmt.Fprintln(t.screen, text)
 		lines = append(lines, text)

@@ -78,6 +78,29 @@ func TestLive(t *testing.T) {
 	check("finished")
 }
 
+// TestBackground: where a shell has the terminal, nothing is drawn and nothing that is there is taken back.
+func TestBackground(t *testing.T) {
+	var out strings.Builder
+	background := false
+	term := newTerminal(&out, true)
+	term.ours = func() bool { return !background }
+	term.Live("app", "app boots")
+	background = true
+	out.Reset()
+	term.Live("app", "app boots on")
+	term.Line("finished")
+	term.Live("web", "web boots")
+	if out.String() != "finished\n" {
+		t.Errorf("in the background the terminal gets %q", out.String())
+	}
+	background = false
+	out.Reset()
+	term.Live("app", "app runs")
+	if want := "app runs\nweb boots\n"; out.String() != want {
+		t.Errorf("in the foreground again the terminal gets %q, want %q", out.String(), want)
+	}
+}
+
 // TestResize: a screen that has become narrower has wrapped the live lines, and all of their rows are taken back.
 func TestResize(t *testing.T) {
 	var out strings.Builder

@@ -47,6 +47,14 @@ func BuiltIns() []BuiltIn {
 	return list
 }
 
+// Names are the built-in setup scripts' names.
+func Names() (names []string) {
+	for _, script := range BuiltIns() {
+		names = append(names, script.Name)
+	}
+	return names
+}
+
 // FindBuiltIn gives the one of that name.
 func FindBuiltIn(name string) (BuiltIn, bool) {
 	for _, script := range BuiltIns() {

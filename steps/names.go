@@ -28,6 +28,9 @@ func RecentVMs(ctx context.Context, client *lima.Client, stateDir string) (vms [
 	return onlyVMs(instances)
 }
 
+// VMsSeen lists the VMs by Lima's directories alone.
+func VMsSeen(client *lima.Client) []string { return onlyVMs(client.NamesSeen()) }
+
 // Ask begins to list those of the VMs that exist.
 func Ask(ctx context.Context, client *lima.Client, vms []config.VM) *lima.Roster {
 	var instances []string

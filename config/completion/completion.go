@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"dvm/config"
+	"dvm/scripts"
 )
 
 // The shells' side. Each asks dvm for the candidates, by `dvm completion next -- WORD...`.
@@ -39,6 +40,7 @@ func Script(shell string) string {
 type Next struct {
 	Words    []Word
 	VMs      bool     // and the names of the VMs,
+	AtOnce   bool     // as far as they are known without asking Lima,
 	Except   []string // but for these,
 	VMSuffix string   // with this behind them
 	Paths    bool     // and paths of the host
@@ -69,6 +71,8 @@ func After(words []string) Next {
 		return fixed(before, typed, Shells()...)
 	case "help":
 		return fixed(before, typed, "env")
+	case "scripts":
+		return fixed(before, typed, scripts.Names()...)
 	}
 	if slices.ContainsFunc(config.Verbs(), func(v config.Verb) bool { return v.Name == verb }) {
 		return Next{}
@@ -76,14 +80,15 @@ func After(words []string) Next {
 	return Next{VMs: true, Except: words[:len(words)-1]}
 }
 
-// first is a verb or a VM. Where the beginning of a verb has been typed, Lima is not asked for the VMs.
+// first is a verb or a VM. Where the beginning of a verb has been typed, it has to come at once.
 func first(typed string) (next Next) {
 	for _, verb := range config.Verbs() {
 		if strings.HasPrefix(verb.Name, typed) {
 			next.Words = append(next.Words, Word{verb.Name, verb.Meaning})
 		}
 	}
-	next.VMs = typed == "" || len(next.Words) == 0
+	next.VMs = true
+	next.AtOnce = typed != "" && len(next.Words) > 0
 	return next
 }
 

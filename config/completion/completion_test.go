@@ -12,9 +12,9 @@ func TestAfter(t *testing.T) {
 	for _, c := range []struct {
 		typed []string
 		want  string // candidates
-		asks  bool   // for the VMs
+		asks  bool   // Lima, for the VMs
 	}{
-		{[]string{"st"}, "stop", false},
+		{[]string{"st"}, "stop stage", false},
 		{[]string{"a"}, "app", true},
 		{[]string{"version"}, "version", false},
 		{[]string{"x"}, "", true},
@@ -33,12 +33,14 @@ func TestAfter(t *testing.T) {
 		{[]string{"completion", ""}, "bash zsh fish", false},
 		{[]string{"completion", "bash", ""}, "", false},
 		{[]string{"help", ""}, "env", false},
+		{[]string{"scripts", "po"}, "podman", false},
+		{[]string{"scripts", "podman", ""}, "", false},
 		{[]string{"doctor", ""}, "", false},
 		{[]string{"ls", "a"}, "", false},
 	} {
 		next := After(c.typed)
-		if next.VMs != c.asks {
-			t.Errorf("%q: asks for the VMs is %t, want %t", c.typed, next.VMs, c.asks)
+		if asks := next.VMs && !next.AtOnce; asks != c.asks {
+			t.Errorf("%q: asks for the VMs is %t, want %t", c.typed, asks, c.asks)
 		}
 		var got []string
 		for line := range strings.Lines(next.Lines(c.typed[len(c.typed)-1], vms)) {

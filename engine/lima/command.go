@@ -116,13 +116,18 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("run limactl: %w", err)
 	}
 	defer stderr.Close()
-	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = g.stdio.In, g.stdio.Out, theirs
+	out, err := newRelay(g.stdio.Out)
+	if err != nil {
+		return 0, errors.Join(err, theirs.Close())
+	}
+	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = g.stdio.In, out.into, theirs
 	if g.ahead != "" {
 		g.cmd.Stdin = io.MultiReader(strings.NewReader(g.ahead), g.stdio.In)
 		g.cmd.WaitDelay = fenceWithin // its copying waits for the other end of stdin
 	}
 	err = g.cmd.Start()
 	_ = theirs.Close()
+	out.begin()
 	if err != nil {
 		return 0, startError(err)
 	}
@@ -161,7 +166,7 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 			if err != nil && !g.terminal && (ctx.Err() != nil || hello == nil) {
 				g.endInGuest(ctx, hello == nil) // the command outlives its connection
 			}
-			return status, err
+			return rest(ctx, status, err, out)
 		case <-hello:
 			hello = nil
 			deadline.Stop()
@@ -174,15 +179,46 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 				"limactl shell --reconnect %s true, then the same again", g.instance)
 		case <-gone:
 			g.stop(ctx, ended, hello == nil)
-			return 128 + int(syscall.SIGPIPE), nil
+			return nobodyReads, nil
 		case <-trailer.unread:
 			g.stop(ctx, ended, hello == nil)
-			return 128 + int(syscall.SIGPIPE), nil
+			return nobodyReads, nil
+		case <-out.lost:
+			g.stop(ctx, ended, hello == nil)
+			return unwritten(out)
 		case <-ctx.Done():
 			g.stop(ctx, ended, hello == nil)
 			return 0, context.Cause(ctx)
 		}
 	}
+}
+
+// nobodyReads is the status of a command that writes what nobody reads.
+const nobodyReads = 128 + int(syscall.SIGPIPE)
+
+// rest returns how a command ended once what it had written is written here, too, or as much of it as came.
+func rest(ctx context.Context, status int, err error, out *relay) (int, error) {
+	var patience <-chan time.Time
+	if err != nil {
+		patience = time.After(fenceWithin) // ssh may live on without limactl, and hold the pipe
+	}
+	select {
+	case <-out.lost:
+		return unwritten(out)
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	case <-out.done:
+	case <-patience:
+	}
+	return status, err
+}
+
+// unwritten is how a command ends whose output can't be written.
+func unwritten(out *relay) (int, error) {
+	if errors.Is(out.why, syscall.EPIPE) {
+		return nobodyReads, nil
+	}
+	return 0, out.why
 }
 
 // status is the command's, or the reason why it is not known.
@@ -198,7 +234,11 @@ func (g *guestCommand) status(err error, trailer *trailer) (int, error) {
 	if g.terminal && code > 0 && ((code != 1 && code != 255) || !trailer.wrote()) {
 		return code, nil
 	}
-	return 0, fmt.Errorf("%s: the command's status is not known: the connection failed, or the VM is not set up (limactl: %w)", g.instance, err)
+	why := "the connection failed, or the VM is not set up"
+	if closed(trailer.hello) {
+		why = "the connection failed while it ran"
+	}
+	return 0, fmt.Errorf("%s: the command's status is not known: %s (limactl: %w)", g.instance, why, err)
 }
 
 // stop ends the command in the guest, which would outlive its connection, and then the connection.

@@ -14,6 +14,15 @@ func (c *Client) Names(ctx context.Context) ([]string, error) {
 	return strings.Fields(string(answer)), err
 }
 
+// NamesSeen is Names as Lima's directory tells them, which costs no call of limactl. What else lies there is among them.
+func (c *Client) NamesSeen() (names []string) {
+	entries, _ := os.ReadDir(c.Home)
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
 // RecentNames is Names, or its answer to another dvm that asked a moment ago: a shell asks at each press of a key. The
 // cache is a file that may be missing or hold anything.
 func (c *Client) RecentNames(ctx context.Context, cache string, moment time.Duration) ([]string, error) {
