@@ -38,7 +38,9 @@ func showEnvironment(report config.Report, cfg config.Config, stdout io.Writer) 
 // doctor prints what it finds, and fails where something would stop a sync.
 func doctor(ctx context.Context, stdout io.Writer, term *logs.Terminal) error {
 	cfg, wrong := config.Check()
-	found := steps.Doctor(ctx, newClient(cfg, io.Discard), cfg, wrong)
+	client := newClient(cfg, io.Discard)
+	client.ReadOnly = true
+	found := steps.Doctor(ctx, client, cfg, wrong)
 	for _, diagnosis := range found {
 		var err error
 		if cfg.JSON {

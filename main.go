@@ -21,6 +21,7 @@ import (
 )
 
 func main() {
+	syscall.Umask(syscall.Umask(0o077) &^ 0o700) // what a user may not even do with files of his own, dvm and limactl can't work with
 	exit(run(untilSignal(), os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr)))
 }
 
@@ -267,9 +268,15 @@ func newMask(vm config.VM, term *logs.Terminal) *logs.Mask {
 // plan prints what a sync would do, VM by VM in their order. It changes nothing.
 func plan(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
 	client := newClient(cfg, io.Discard)
+	var failures []error
 	if err := client.Installed(); err != nil {
-		term.Warn(err.Error() + "; so a VM without a directory of Lima's is new, and of others nothing is known")
-		term.Hints(err)
+		failures = append(failures, fmt.Errorf("%w; so a VM without a directory of Lima's is new, and of others nothing is known", err))
+	}
+	if err := steps.NoLogs(cfg.StateDir); err != nil {
+		failures = append(failures, fmt.Errorf("logs: %w", err))
+	}
+	if err := errors.Join(failures...); err != nil {
+		term.Error(err)
 	}
 	forecasts := make([]steps.Forecast, len(cfg.VMs))
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
@@ -282,7 +289,6 @@ func plan(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io
 	}
 	workers.Wait()
 	shown := logs.Plan{Stdout: stdout, Term: term, JSON: cfg.JSON}
-	var failures []error
 	for i, vm := range cfg.VMs {
 		forecast := forecasts[i]
 		if err := shown.Show(vm.Name, forecast.Create, forecast.Report, forecast.Events, newMask(vm, term)); err != nil {

@@ -58,15 +58,23 @@ func Doctor(ctx context.Context, client *lima.Client, cfg config.Config, wrong e
 	probes := []func() []Diagnosis{
 		func() []Diagnosis { return environment(cfg, wrong) },
 		func() []Diagnosis { return d.limactl(ctx) },
-		d.limaConfig,
-		d.sockets,
+		d.below(d.limaConfig),
+		d.below(d.sockets),
 		hypervisor,
-		func() []Diagnosis { return slices.Concat(d.memory(), d.disk()) },
-		d.ports,
+		d.below(func() []Diagnosis { return slices.Concat(d.memory(), d.disk()) }),
+		d.below(d.ports),
 		d.stateDir,
 		ssh,
 	}
 	return slices.Concat(iter.Map(probes, func(probe *func() []Diagnosis) []Diagnosis { return (*probe)() })...)
+}
+
+// below is a probe that looks into Lima's directory. That there is none is said of the environment.
+func (d *doctor) below(probe func() []Diagnosis) func() []Diagnosis {
+	if d.cfg.LimaHome == "" {
+		return func() []Diagnosis { return nil }
+	}
+	return probe
 }
 
 func one(check string, health Health, remedy, format string, args ...any) []Diagnosis {
@@ -112,6 +120,9 @@ func (d *doctor) limactl(ctx context.Context) []Diagnosis {
 	case semver.Compare(canonical, "v"+oldestLimactl) < 0:
 		return one(check, Bad, lima.InstallHint(), "%s is version %s, and dvm needs %s or later", path, version, oldestLimactl)
 	}
+	if d.cfg.LimaHome == "" {
+		return found
+	}
 	if _, err := d.instances(); err != nil {
 		found = append(found, one(check, Bad, "limactl list", "%s", err)...)
 	}
@@ -142,8 +153,6 @@ func (d *doctor) sockets() []Diagnosis {
 	room := config.LongestName(d.cfg.LimaHome)
 	remedy := `export LIMA_HOME="$HOME/.lima"`
 	switch {
-	case d.cfg.LimaHome == "":
-		return nil // said of the environment
 	case room < 1:
 		return one(check, Bad, remedy, "no name is short enough for the sockets below %s", d.cfg.LimaHome)
 	case room < shortNames:

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dvm/config"
+	"dvm/engine"
 	"dvm/engine/lima"
 )
 
@@ -128,6 +130,25 @@ func forwards(instance lima.Instance, port int) bool {
 	return false
 }
 
+// NoLogs says why logs can't be kept in a directory, with advice, or nothing where they can. It makes nothing.
+func NoLogs(dir string) error {
+	quoted := lima.Quote([]string{dir})
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if parent := lima.Existing(dir); unix.Access(parent, unix.W_OK|unix.X_OK) != nil {
+			return engine.Advise(fmt.Errorf("%s can't be made: %s is not yours to write", dir, parent), "mkdir -p %s", quoted)
+		}
+		return nil
+	case err != nil:
+	case !info.IsDir():
+		err = fmt.Errorf("%s is no directory", dir)
+	case unix.Access(dir, unix.W_OK|unix.X_OK) != nil:
+		err = fmt.Errorf("%s is not yours to write", dir)
+	}
+	return engine.Advise(err, "ls -ld %s", quoted)
+}
+
 // stateDir checks that logs can be kept, and that nobody else can read them.
 func (d *doctor) stateDir() []Diagnosis {
 	const check = "state"
@@ -135,20 +156,12 @@ func (d *doctor) stateDir() []Diagnosis {
 	if dir == "" {
 		return nil // said of the environment
 	}
-	quoted := lima.Quote([]string{dir})
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if parent := lima.Existing(dir); unix.Access(parent, unix.W_OK) != nil {
-			return one(check, Bad, "mkdir -p "+quoted, "%s can't be made: %s is not yours to write", dir, parent)
-		}
+	var bad *engine.Advice
+	if errors.As(NoLogs(dir), &bad) {
+		return one(check, Bad, bad.Hint, "%s", bad.Err)
+	}
+	if _, err := os.Stat(dir); err != nil {
 		return one(check, Fine, "", "%s will be made", dir)
-	case err != nil:
-		return one(check, Bad, "ls -ld "+quoted, "%s", err)
-	case !info.IsDir():
-		return one(check, Bad, "ls -ld "+quoted, "%s is no directory", dir)
-	case unix.Access(dir, unix.W_OK|unix.X_OK) != nil:
-		return one(check, Bad, "ls -ld "+quoted, "%s is not yours to write", dir)
 	}
 	open := 0
 	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
@@ -161,7 +174,7 @@ func (d *doctor) stateDir() []Diagnosis {
 		return nil
 	})
 	if open > 0 {
-		return one(check, Odd, "chmod -R go= "+quoted, "%s: others can read %d of its files and directories", dir, open)
+		return one(check, Odd, "chmod -R go= "+lima.Quote([]string{dir}), "%s: others can read %d of its files and directories", dir, open)
 	}
 	return one(check, Fine, "", "%s is yours alone", dir)
 }
