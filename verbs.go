@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	gosync "sync"
+	"unicode"
 
 	"github.com/sourcegraph/conc/pool"
 	"golang.org/x/term"
@@ -93,12 +94,18 @@ type exitStatus int
 
 func (s exitStatus) Error() string { return "exit status " + strconv.Itoa(int(s)) }
 
+// notFound is the status of a command that is not there.
+const notFound = 127
+
 // command runs one command in the VM.
 func (v verb) command(ctx context.Context) error {
 	err := v.work(ctx, v.args[:1], func(ctx context.Context, client *lima.Client, vm config.VM) error {
 		status, err := client.Run(ctx, vm.Instance, steps.Place(vm), v.args[1:], lima.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 		if err != nil {
 			return failed(ctx, "ssh", vm, err)
+		}
+		if words := v.args[1:]; status == notFound && len(words) == 1 && strings.ContainsFunc(words[0], unicode.IsSpace) {
+			v.term.Hint("dvm ssh " + lima.Quote([]string{vm.Name, "bash", "-c", words[0]}) + ", since no shell reads the command's words")
 		}
 		if status != 0 {
 			return reported{exitStatus(status)}
@@ -397,7 +404,11 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 			v.term.Line("%s: %s", vm.Name, logs.Clean(line))
 		}
 		if len(unsaved) > 0 {
-			return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "DVM_FORCE=1 dvm rm %s deletes it all the same", vm.Name)
+			again := "DVM_FORCE=1"
+			if cfg.Yes {
+				again = "DVM_YES=1 " + again
+			}
+			return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "%s dvm rm %s deletes it all the same", again, vm.Name)
 		}
 	}
 	if cfg.DryRun {

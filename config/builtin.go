@@ -21,6 +21,9 @@ func BuiltIn(name string) (scripts.BuiltIn, error) {
 func builtInScript(item string) (Script, error) {
 	script, found := scripts.FindBuiltIn(item)
 	if !found {
+		if strings.ContainsFunc(item, unicode.IsSpace) {
+			return Script{}, wants("its items separated by commas or newlines", item)
+		}
 		return Script{}, wants("names of built-in setup scripts"+nearBuiltIn(item)+" or host paths, such as ./"+item, item)
 	}
 	return Script{Name: item, ID: item, Body: script.Text, BuiltIn: &script}, nil

@@ -36,12 +36,12 @@ func Verbs() []Verb {
 	const working = "USER PORTS PORTS_ONLY CPUS MEMORY DISK RESIZE TIMEOUT" // in a VM, which is started where it is stopped
 	const none = " "                                                        // but those that every verb is told
 	return []Verb{
-		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up", ""},
-		{"sh", "[VM]", "login shell in the project directory", 0, 1, "shell", working},
-		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many, "exec", working},
+		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up launch", ""},
+		{"sh", "[VM]", "login shell in the project directory", 0, 1, "shell enter", working},
+		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many, "exec run", working},
 		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2, "copy", working + " DRY_RUN OUTPUT"},
 		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1, "", working},
-		{"ls", "", "the VMs", 0, 0, "list status", "OUTPUT"},
+		{"ls", "", "the VMs", 0, 0, "list status ps", "OUTPUT"},
 		{"stop", "[VM...]", "stop", 0, many, "down halt", "ALL JOBS TIMEOUT DRY_RUN OUTPUT"},
 		{"rm", "[VM...]", "delete, after asking", 0, many, "delete remove destroy", "YES FORCE TIMEOUT DRY_RUN OUTPUT"},
 		{"logs", "[VM]", "the last run's logs", 0, 1, "", none},
@@ -93,7 +93,7 @@ func ParseCommand(args []string) (Command, error) {
 		}
 	}
 	if len(flags) > 0 {
-		return Command{}, refuseFlags(flags, words)
+		return Command{}, adviseNamed(refuseFlags(flags, words), args)
 	}
 	if len(words) == 0 {
 		if os.Getenv("DVM_NAME") != "" {
@@ -129,7 +129,22 @@ func (v *Verb) check(args []string) error {
 	if v.Args != "" {
 		expected = "the arguments " + v.Args
 	}
-	return Problems{{Where: v.Name, Err: wants(expected, strings.Join(args, " "))}}
+	err := error(Problems{{Where: v.Name, Err: wants(expected, strings.Join(args, " "))}})
+	if v.Name == "ssh" && len(args) == 1 {
+		if err = adviseNamed(err, []string{v.Name, args[0]}); VMName(args[0]).check() == nil {
+			err = engine.Advise(err, "%s, for a shell in the VM %s", command([]string{"sh", args[0]}), args[0])
+		}
+	}
+	return err
+}
+
+// adviseNamed adds the line that works to an error of dvm ssh CMD, which beside DVM_NAME may be meant for its VM.
+func adviseNamed(err error, args []string) error {
+	usual := os.Getenv("DVM_NAME")
+	if len(args) < 2 || args[0] != "ssh" || strings.HasPrefix(args[1], "-") || usual == "" || args[1] == usual {
+		return err
+	}
+	return engine.Advise(err, "%s, for the VM of DVM_NAME", command(slices.Insert(slices.Clone(args), 1, "--")))
 }
 
 // refuseNearVerb tells a verb typed wrong, or another tool's, from a VM's name, and gives both readings. A variable after dvm is neither.

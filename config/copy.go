@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"os"
 	"path"
 	"strings"
 
@@ -47,9 +48,12 @@ func ParseCopy(source, destination string) (Copy, error) {
 		return Copy{}, engine.Advise(refuse("copies between this host and a VM, not within a VM"),
 			"dvm ssh %s", quoted([]string{sourceVM, "cp", "-a", "--", cmp.Or(sourcePath, "."), cmp.Or(destinationPath, ".")}))
 	case fromGuest && toGuest:
+		err := refuse("copies between this host and a VM, not from one VM to another")
+		if _, lookErr := os.Lstat(source); lookErr == nil {
+			return Copy{}, engine.Advise(err, "dvm cp %s, for the file of this host", quoted([]string{"./" + source, destination}))
+		}
 		between := "./" + copyName(sourcePath, sourceVM)
-		return Copy{}, engine.Advise(refuse("copies between this host and a VM, not from one VM to another"),
-			"dvm cp %s && dvm cp %s", quoted([]string{source, between}), quoted([]string{between, destination}))
+		return Copy{}, engine.Advise(err, "dvm cp %s && dvm cp %s", quoted([]string{source, between}), quoted([]string{between, destination}))
 	case !fromGuest && !toGuest:
 		return Copy{}, engine.Advise(Problems{{Where: "cp", Err: wants("VM:path as one of its arguments", source+" "+destination)}},
 			"dvm cp %s, with the name of a VM before the colon", quoted([]string{source, "VM:" + destination}))

@@ -37,7 +37,7 @@ type Variables struct {
 	Containerd   Value[Containerd] `envconfig:"DVM_CONTAINERD" scope:"vm" desc:"none, user, system or user+system, at creation; unset leaves Lima's default (user, a 250 MB download)"`
 	Packages     Value[Packages]   `envconfig:"DVM_PACKAGES" scope:"vm" flags:"package" desc:"dnf packages to install, separated by commas or spaces"`
 	Setup        Value[List]       `envconfig:"DVM_SETUP" help:"common" scope:"vm" flags:"provision" desc:"setup scripts in order, separated by commas or newlines: names of built-in ones (dvm scripts), and host paths, which have a / in them"`
-	Pass         Value[Names]      `envconfig:"DVM_PASS" scope:"vm" desc:"names of host variables handed to setup scripts as secrets"`
+	Pass         Value[Names]      `envconfig:"DVM_PASS" scope:"vm" desc:"names of host variables handed to setup scripts as secrets, separated by commas or spaces"`
 	Force        Value[Switch]     `envconfig:"DVM_FORCE" scope:"vm" default:"0" flags:"f" desc:"1: run setup scripts although unchanged; rm: skip the check for unsaved work"`
 	All          Value[Switch]     `envconfig:"DVM_ALL" default:"0" flags:"a" desc:"1: sync and stop take every dvm-* instance where the command names none"`
 	Yes          Value[Switch]     `envconfig:"DVM_YES" default:"0" flags:"y" desc:"1: rm without asking"`

@@ -118,7 +118,9 @@ func (r *Run) Output(step string, setup bool, lines []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if step != r.step && setup {
-		r.write(true, []byte(r.setup.lines.flush()+"--- "+step+"\n"))
+		r.write(true, []byte(r.setup.lines.flush())) // of the step before
+		r.step = step
+		r.write(true, []byte("--- "+step+"\n"))
 	}
 	r.step = step
 	r.add(setup, lines)
