@@ -58,7 +58,7 @@ func Rules() []string {
 		"A variable marked * can be set for one VM alone, with the VM's name after two underscores: DVM_MEMORY__WEB=8 is for " +
 			"the VM web, and DVM_MEMORY__MY_APP=8 for my-app. The VM's own comes before the plain one, and that before the default.",
 		"An unknown DVM_* variable is refused where it looks like a typing error, and warned of otherwise.",
-		"NO_COLOR and TERM=dumb are honoured.",
+		"NO_COLOR and TERM=dumb: no colour, no animation.",
 	}
 }
 

@@ -55,10 +55,10 @@ func NewTerminal(stderr *os.File) *Terminal {
 	if !term.IsTerminal(int(stderr.Fd())) || os.Getenv("TERM") == "dumb" {
 		return t
 	}
-	t.Animate = os.Getenv("CI") == ""
+	t.Colour = os.Getenv("NO_COLOR") == ""
+	t.Animate = t.Colour && os.Getenv("CI") == ""
 	t.ours = func() bool { return !inBackground(int(stderr.Fd())) }
 	t.heedContinue()
-	t.Colour = os.Getenv("NO_COLOR") == ""
 	t.size = func() (int, int) {
 		if columns, rows, err := term.GetSize(int(stderr.Fd())); err == nil && columns > 0 && rows > 0 {
 			return columns, rows
