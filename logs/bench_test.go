@@ -39,3 +39,23 @@ func BenchmarkMask(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkTail(b *testing.B) {
+	for name, lines := range map[string]string{
+		"short": printed(strings.Repeat("x", 99)),
+		"long":  strings.Repeat("x", 128<<10) + "\n", // a part of a line without end
+	} {
+		b.Run(name, func(b *testing.B) {
+			var kept stream
+			part := []byte(lines)
+			b.SetBytes(int64(len(part)))
+			b.ReportAllocs()
+			for b.Loop() {
+				kept.remember(part)
+			}
+			if kept.tail == "" {
+				b.Fatal("nothing is kept")
+			}
+		})
+	}
+}

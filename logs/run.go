@@ -44,11 +44,16 @@ type Run struct {
 type stream struct {
 	lines maskedLines
 	shown []byte // what became of the lines that came last, used again for the next ones
-	tail  string // its last lines
+	tail  string // its last lines, each as much of it as is shown
 }
 
 func (s *stream) remember(lines []byte) {
-	s.tail = string(lastLines(append([]byte(s.tail), lastLines(lines)...)))
+	tail := []byte(s.tail)
+	for line := range bytes.Lines(lastLines(lines)) { // one may be as long as what is read at once
+		tail = append(tail, bytes.TrimSuffix(line[:min(len(line), tailWidth)], []byte("\n"))...)
+		tail = append(tail, '\n')
+	}
+	s.tail = string(lastLines(tail))
 }
 
 func lastLines(lines []byte) []byte {
@@ -248,7 +253,7 @@ func (r *Run) explain(report engine.Report, err error) {
 	}
 	for line := range strings.Lines(tail) {
 		line = strings.TrimSuffix(line, "\n")
-		r.term.Line("    %s", strings.ToValidUTF8(line[:min(len(line), tailWidth)], ""))
+		r.term.Line("    %s", strings.ToValidUTF8(line, ""))
 	}
 }
 
