@@ -122,12 +122,13 @@ func (r *Run) Copy(w io.Writer) { r.journal.Copy(w) }
 func (r *Run) Output(step string, setup bool, lines []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if step != r.step && setup {
+	if step != r.step {
 		r.write(true, []byte(r.setup.lines.flush())) // of the step before
 		r.step = step
-		r.write(true, []byte("--- "+step+"\n"))
+		if setup {
+			r.write(true, []byte("--- "+step+"\n"))
+		}
 	}
-	r.step = step
 	r.add(setup, lines)
 }
 

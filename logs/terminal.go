@@ -30,12 +30,12 @@ type Terminal struct {
 	size    func() (columns, rows int) // a constant where it can't be asked
 	ours    func() bool                // whether nobody else writes to it now
 
-	mu     sync.Mutex
-	out    io.Writer         // standard error
-	screen *cupwriter.Writer // writes to out, and takes back what it wrote last
-	live   []liveLine
-	drawn  []string // live lines on the screen
-	shared bool     // others write to it, so that nothing may be drawn again
+	mu      sync.Mutex
+	out     io.Writer         // standard error
+	screen  *cupwriter.Writer // writes to out, and takes back what it wrote last
+	live    []liveLine
+	drawn   []string  // live lines on the screen
+	heeding sync.Once // of SIGCONT, which matters once there are live lines
 }
 
 // liveLine is one VM's line below all finished ones, drawn again and again.
@@ -58,7 +58,6 @@ func NewTerminal(stderr *os.File) *Terminal {
 	t.Colour = os.Getenv("NO_COLOR") == ""
 	t.Animate = t.Colour && os.Getenv("CI") == ""
 	t.ours = func() bool { return !inBackground(int(stderr.Fd())) }
-	t.heedContinue()
 	t.size = func() (int, int) {
 		if columns, rows, err := term.GetSize(int(stderr.Fd())); err == nil && columns > 0 && rows > 0 {
 			return columns, rows
@@ -119,16 +118,14 @@ func utf8Locale() bool {
 func (t *Terminal) Line(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.share()
-	_, _ = fmt.Fprintf(t.screen, format+"\n", args...)
-	t.draw()
+	t.draw(fmt.Sprintf(format+"\n", args...))
 }
 
 // Ask prints a question, after which the user types on the same line.
 func (t *Terminal) Ask(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.share()
+	t.alone()
 	_, _ = fmt.Fprintf(t.screen, format, args...)
 	columns, _ := t.size()
 	t.flush(columns, nil)
@@ -146,21 +143,23 @@ func (t *Terminal) Live(key, text string) {
 	case i < 0 && text == "":
 		return
 	case i < 0:
+		t.heeding.Do(t.heedContinue)
 		t.live = append(t.live, liveLine{key, text})
 	case text == "":
 		t.live = slices.Delete(t.live, i, i+1)
 	default:
 		t.live[i].text = text
 	}
-	t.share()
-	t.draw()
+	t.draw("")
 }
 
-// share begins what is written next, in a place of its own where this terminal is not dvm's alone.
-func (t *Terminal) share() {
-	if t.shared = t.Animate && !t.ours(); t.shared {
+// alone tells whether nobody else writes to this terminal now. Where somebody does, the live lines stay where they are.
+func (t *Terminal) alone() bool {
+	alone := !t.Animate || t.ours()
+	if !alone {
 		t.leave()
 	}
+	return alone
 }
 
 // leave lets the live lines stay where they are.
@@ -169,13 +168,15 @@ func (t *Terminal) leave() {
 	t.drawn = nil
 }
 
-// draw never fills the last column, which would wrap the line, and never more than the screen holds.
-func (t *Terminal) draw() {
+// draw writes a text, and the live lines below it where nobody else writes. It never fills the last column, which would wrap the
+// line, and never more than the screen holds.
+func (t *Terminal) draw(above string) {
 	columns, rows := t.size()
 	shown := min(len(t.live), max(rows-1, 1))
-	if t.shared {
+	if !t.alone() {
 		shown = 0
 	}
+	_, _ = io.WriteString(t.screen, above)
 	var lines []string
 	for _, line := range t.live[:shown] {
 		text := displaywidth.TruncateString(line.text, max(columns-1, 0), "")
