@@ -275,18 +275,29 @@ func stubs(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// poll waits until a file holds a text, for up to ten seconds.
+// eventually waits for up to a minute until a condition holds, and tells whether it did. What passes does not wait for that long, and
+// what fails on a busy machine says nothing.
+func eventually(condition func() bool) bool {
+	for range 1200 {
+		if condition() {
+			return true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
+}
+
+// poll waits until a file holds a text.
 func poll(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: poll file text")
 	}
-	for range 200 {
-		if text, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(text), args[1]) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
+	if !eventually(func() bool {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && strings.Contains(string(text), args[1])
+	}) {
+		ts.Fatalf("%s never held %q", args[0], args[1])
 	}
-	ts.Fatalf("%s never held %q", args[0], args[1])
 }
 
 // freePorts sets variables to ports of this host on which nothing listens.
@@ -302,17 +313,18 @@ func freePorts(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// listens waits until something listens on a port of this host, for up to ten seconds.
+// listens waits until something listens on a port of this host.
 func listens(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: listens port")
 	}
-	for range 200 {
-		if conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", args[0])); err == nil {
-			ts.Check(conn.Close())
-			return
+	if !eventually(func() bool {
+		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", args[0]))
+		if err == nil {
+			_ = conn.Close()
 		}
-		time.Sleep(50 * time.Millisecond)
+		return err == nil
+	}) {
+		ts.Fatalf("nothing listens on port %s", args[0])
 	}
-	ts.Fatalf("nothing listens on port %s", args[0])
 }
