@@ -30,12 +30,13 @@ type Terminal struct {
 	size    func() (columns, rows int) // a constant where it can't be asked
 	ours    func() bool                // whether nobody else writes to it now
 
-	mu      sync.Mutex
-	out     io.Writer         // standard error
-	screen  *cupwriter.Writer // writes to out, and takes back what it wrote last
-	live    []liveLine
-	drawn   []string  // live lines on the screen
-	heeding sync.Once // of SIGCONT, which matters once there are live lines
+	mu        sync.Mutex
+	out       io.Writer         // standard error
+	screen    *cupwriter.Writer // writes to out, and takes back what it wrote last
+	live      []liveLine
+	drawn     []string // live lines on the screen
+	drawnAt   time.Time
+	continued chan os.Signal // SIGCONT, once there are live lines
 }
 
 // liveLine is one VM's line below all finished ones, drawn again and again.
@@ -88,17 +89,23 @@ func InForeground() bool {
 	return !inBackground(int(tty.Fd()))
 }
 
-// heedContinue leaves the live lines where they are when this process goes on after it was stopped: a shell has written below.
-func (t *Terminal) heedContinue() {
-	continued := make(chan os.Signal, 1)
-	signal.Notify(continued, syscall.SIGCONT)
-	go func() {
-		for range continued {
-			t.mu.Lock()
-			t.leave()
-			t.mu.Unlock()
-		}
-	}()
+// wasStopped tells whether this process was stopped, by Ctrl-Z or otherwise, and goes on since it drew last: a shell has written
+// below. Where it draws late, word of that may be on its way.
+func (t *Terminal) wasStopped() bool {
+	select {
+	case <-t.continued:
+		return true
+	default:
+	}
+	if len(t.drawn) == 0 || t.Now().Sub(t.drawnAt) < 2*frameTime {
+		return false
+	}
+	select {
+	case <-t.continued:
+		return true
+	case <-time.After(5 * time.Millisecond):
+		return false
+	}
 }
 
 func fallbackSize() (columns, rows int) { return fallbackWidth, fallbackRows }
@@ -143,7 +150,10 @@ func (t *Terminal) Live(key, text string) {
 	case i < 0 && text == "":
 		return
 	case i < 0:
-		t.heeding.Do(t.heedContinue)
+		if t.continued == nil {
+			t.continued = make(chan os.Signal, 1)
+			signal.Notify(t.continued, syscall.SIGCONT)
+		}
 		t.live = append(t.live, liveLine{key, text})
 	case text == "":
 		t.live = slices.Delete(t.live, i, i+1)
@@ -153,10 +163,10 @@ func (t *Terminal) Live(key, text string) {
 	t.draw("")
 }
 
-// alone tells whether nobody else writes to this terminal now. Where somebody does, the live lines stay where they are.
+// alone tells whether nobody else writes to this terminal now. Where somebody does, or has, the live lines stay where they are.
 func (t *Terminal) alone() bool {
 	alone := !t.Animate || t.ours()
-	if !alone {
+	if !alone || t.wasStopped() {
 		t.leave()
 	}
 	return alone
@@ -201,7 +211,7 @@ func (t *Terminal) flush(columns int, lines []string) {
 		_, _ = fmt.Fprintf(t.out, cursorUp, wrapped)
 	}
 	_ = t.screen.Flush(len(lines))
-	t.drawn = lines
+	t.drawn, t.drawnAt = lines, t.Now()
 }
 
 type mark struct{ unicode, ascii, colour string }
