@@ -186,14 +186,16 @@ find_file() {
 
 # find_files ends with the host also where a file system does not answer.
 find_files() {
-	local line status=0
+	local line begun="" status=0
 	session_files=() session_files_known=1
 	exec 6< <(exec 3>&- 4<&- 5<&- && LC_ALL=C exec stat -c '%n:%F:%u:%U:%a' -- "${session_paths[@]}" 2>/dev/null)
 	while ((status == 0 || status > 128)); do
 		IFS= read -r -t 1 -u 6 line
 		status=$?
+		begun+=$line # the second may have ended within a line
 		if ((status == 0)); then
-			session_files+=("$line")
+			session_files+=("$begun")
+			begun=""
 		elif ((status > 128)) && host_gone; then
 			kill -KILL "$!"
 			exit
