@@ -187,7 +187,9 @@ func (v verb) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := listVMs(ctx, newClient(cfg, io.Discard))
+	client := newClient(cfg, io.Discard)
+	client.ReadOnly = true
+	rows, err := listVMs(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -368,7 +370,7 @@ func (v verb) remove(ctx context.Context) error {
 	if !cfg.Yes && !asks && !cfg.DryRun && slices.ContainsFunc(cfg.VMs, there) {
 		return config.Problems{{Where: "DVM_YES", Err: errors.New("wants 1 to delete a VM where nobody can be asked; it is not set")}}
 	}
-	answers := bufio.NewReader(os.Stdin)
+	answers := &answers{from: bufio.NewReader(os.Stdin)}
 	results := logs.JSONLines(v.stdout, cfg.JSON)
 	var failures []error
 	for _, vm := range cfg.VMs {
@@ -384,7 +386,7 @@ func (v verb) remove(ctx context.Context) error {
 	return errors.Join(append(failures, results.Err())...)
 }
 
-func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Client, vm config.VM, answers *bufio.Reader, results io.Writer) error {
+func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Client, vm config.VM, answers *answers, results io.Writer) error {
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
 	exists, err := client.Exists(vm.Instance)
@@ -416,7 +418,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 	}
 	if !cfg.Yes {
 		v.term.Ask("%s and everything in it will be gone. Type its name to delete it: ", vm.Name)
-		answer, err := readAnswer(ctx, answers)
+		answer, err := answers.next(ctx)
 		if !strings.HasSuffix(answer, "\n") {
 			v.term.Line("") // what comes next does not belong behind the question
 		}
@@ -450,19 +452,37 @@ func unlessEnded(ctx context.Context, do func() error) error {
 	}
 }
 
-// readAnswer reads a line with its end, or gives up when ctx ends.
-func readAnswer(ctx context.Context, answers *bufio.Reader) (string, error) {
-	var text string
-	err := unlessEnded(ctx, func() (err error) {
-		if text, err = answers.ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
-		return "", err
+// answers are the lines that somebody types, each asked for by itself: what is typed beyond them is for the shell.
+type answers struct {
+	from    *bufio.Reader
+	pending chan answer // of a question that was given up: what is typed is the answer to the next one
+}
+
+type answer struct {
+	text string
+	err  error
+}
+
+// next reads a line with its end, or gives up when ctx ends.
+func (a *answers) next(ctx context.Context) (string, error) {
+	if a.pending == nil {
+		pending := make(chan answer, 1)
+		a.pending = pending
+		go func() {
+			text, err := a.from.ReadString('\n')
+			pending <- answer{text, err}
+		}()
 	}
-	return text, nil
+	select {
+	case got := <-a.pending:
+		a.pending = nil
+		if got.err != nil && !errors.Is(got.err, io.EOF) {
+			return "", fmt.Errorf("read the answer: %w", got.err)
+		}
+		return got.text, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
 }
 
 // logs shows what the last run said, where somebody reads it.

@@ -106,12 +106,12 @@ func (r *Run) Observe(event engine.Event) {
 	r.progress.Observe(event)
 }
 
-// Stopping says at once that a signal was heard, what is being stopped, and that the next signal does not wait for it.
+// Stopping says at once that a signal was heard, in what, and that the next signal does not wait for it.
 func (r *Run) Stopping(signal string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ended {
-		r.term.Line("dvm: %s: %s: stopping %s; once more to leave at once", r.vm, signal, cmp.Or(r.now, "the wait"))
+		r.term.Line("dvm: %s: %s in %s: cleaning up; once more to leave at once", r.vm, signal, cmp.Or(r.now, "the wait"))
 	}
 }
 
@@ -225,7 +225,7 @@ func (r *Run) End(report engine.Report, err error) {
 	}
 	r.problem.note(r.journal.Close())
 	if err := r.problem.err; err != nil {
-		r.term.Warn(r.vm + ": its log is not whole: " + err.Error())
+		r.term.Warn(r.vm + ": its log is not whole: " + strings.ReplaceAll(err.Error(), "\n", "; "))
 		if errors.Is(err, syscall.ENOSPC) {
 			r.term.Hint("df -h " + shellescape.Quote(filepath.Dir(r.journal.Path(false))) + " shows how much room there is")
 		}

@@ -13,7 +13,7 @@ run_git() {
 	local repository=$1 owner
 	shift
 	owner=$(stat -c %U -- "$repository") || return
-	sudo -n -H -u "$owner" -- git -C "$repository" --no-optional-locks -c core.fsmonitor=false "$@" </dev/null
+	LC_ALL=C sudo -n -H -u "$owner" -- git -C "$repository" --no-optional-locks -c core.fsmonitor=false "$@" </dev/null
 }
 
 # lasting_remotes sets remotes to git's options for all remote branches that lie outside of the guest.
@@ -51,10 +51,24 @@ ask() {
 # report REPOSITORY WHAT says what was found, if anything was.
 report() { [[ -z $found ]] || say "$1" "$2: $(first <<<"$found")"; }
 
-# look_into_tree fails where git can't look. The repository's configuration must not hide anything.
+# look_into_tree fails where git can't look. The repository's configuration must not hide anything but what is to be ignored.
 look_into_tree() {
+	local file closed
 	ask "$1" status --porcelain=v1 --untracked-files=normal --ignore-submodules=none || return
 	report "$1" 'not committed'
+	# Of a directory that its user may not read git warns, and takes it for empty.
+	closed=$(run_git "$1" status --porcelain=v1 --untracked-files=normal 2>&1 >/dev/null | sed -n 's/^warning: could not open directory //p')
+	[[ -z $closed ]] || say "$1" "git can't look into $(first <<<"$closed")"
+	# Files whose changes git is told not to see: update-index --assume-unchanged gives a small letter, --skip-worktree an S, which
+	# those that a sparse checkout leaves out have, too.
+	found=
+	while IFS= read -r -d '' file; do
+		if [[ $file == [[:lower:]S]\ * && -e $1/${file:2} ]]; then
+			found+=${file:2}$'\n'
+		fi
+	done < <(run_git "$1" ls-files -v -z 2>/dev/null)
+	found=${found%$'\n'}
+	report "$1" 'hidden from git'
 }
 
 # look_into_worktrees REPOSITORY CODE looks into those that are not under CODE, where they are found anyway, once each.

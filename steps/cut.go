@@ -8,7 +8,7 @@ import (
 	"dvm/engine/lima"
 )
 
-// Cut is the error of a sync that was cut short: why, in which step, what there is now, and the command that goes on.
+// Cut is the error of a sync that was cut short: why, in which step, what there is now, and how to go on.
 func Cut(client *lima.Client, vm config.VM, result Result, cause error) error {
 	where := "while it waited for its turn"
 	for _, step := range result.Steps {
@@ -16,7 +16,7 @@ func Cut(client *lima.Client, vm config.VM, result Result, cause error) error {
 			where = "in " + step.Step
 		}
 	}
-	return engine.Advise(fmt.Errorf("%w, %s; %s", cause, where, left(client, vm.Instance)), "dvm %s goes on from there", vm.Name)
+	return engine.Advise(fmt.Errorf("%w, %s; %s", cause, where, left(client, vm.Instance)), "the same again goes on from there")
 }
 
 // left says what there is of an instance. limactl is not asked: it would take its time.

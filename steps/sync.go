@@ -28,7 +28,7 @@ func Sync(ctx context.Context, client *lima.Client, roster *lima.Roster, vm conf
 	defer step.disconnect()
 	lock, err := client.SyncLock(ctx, vm.Instance, func(holder lima.Holder) {
 		observe(engine.Event{Step: "instance", State: engine.Started})
-		step.waiting("for " + holder.String() + " to sync this VM")
+		step.waiting("for " + holder.String() + " to finish")
 	})
 	if err != nil {
 		return Result{}, err

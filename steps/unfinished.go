@@ -33,12 +33,12 @@ func (s *instance) unfinished(ctx context.Context, err error) error {
 		err = fmt.Errorf("%w\n%s boots on%s; its console is in %s", err, s.vm.Instance, waits, s.lima.Console(s.vm.Instance))
 		return engine.Advise(err, "%[1]s waits for the boot; to begin it anew: limactl stop --force %[2]s; %[1]s", again, s.vm.Instance)
 	case s.lima.Alive(s.vm.Instance):
-		return engine.Advise(err, "limactl shell --workdir / %s sudo tail /var/log/cloud-init-output.log shows the guest's side; %s goes on from there",
-			s.vm.Instance, again)
+		return engine.Advise(err, "limactl shell --workdir / %s sudo tail /var/log/cloud-init-output.log shows the guest's side; the same again goes on from there",
+			s.vm.Instance)
 	case url != "":
 		return engine.Advise(err, "curl -fsSIL %s tells whether this host gets there; then: %s", lima.Quote([]string{url}), again)
 	}
-	return engine.Advise(err, "dvm doctor looks at this host; %s goes on from there", again)
+	return engine.Advise(err, "dvm doctor looks at this host; the same again goes on from there")
 }
 
 // noSpace tells whether the words are those of a system whose disk is full, which are the same wherever a C library or Go

@@ -122,10 +122,11 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 	}
 	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = g.stdio.In, out.into, theirs
 	if g.ahead != "" {
-		g.cmd.Stdin = io.MultiReader(strings.NewReader(g.ahead), g.stdio.In)
-		g.cmd.WaitDelay = fenceWithin // its copying waits for the other end of stdin
+		err = g.sendAhead()
 	}
-	err = g.cmd.Start()
+	if err == nil {
+		err = g.cmd.Start()
+	}
 	_ = theirs.Close()
 	out.begin()
 	if err != nil {
@@ -191,6 +192,20 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 			return 0, context.Cause(ctx)
 		}
 	}
+}
+
+// sendAhead has the command read what goes ahead, and then stdin. Its end is not waited for, since stdin may have none.
+func (g *guestCommand) sendAhead() error {
+	g.cmd.Stdin = nil
+	stdin, err := g.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	go func() {
+		defer stdin.Close()
+		_, _ = io.Copy(stdin, io.MultiReader(strings.NewReader(g.ahead), g.stdio.In))
+	}()
+	return nil
 }
 
 // nobodyReads is the status of a command that writes what nobody reads.

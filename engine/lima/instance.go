@@ -189,6 +189,9 @@ func (c *Client) Stop(ctx context.Context, lock *Lock, instance string) error {
 
 // Delete deletes an instance in any state, unless it is protected, under its start lock.
 func (c *Client) Delete(ctx context.Context, lock *Lock, instance string) error {
+	if err := c.dropForeignPIDs(instance); err != nil {
+		return err
+	}
 	err := c.runUnder(ctx, lock, c.deleteArgs(instance))
 	if _, statErr := os.Lstat(filepath.Join(c.Dir(instance), "protected")); statErr == nil {
 		return engine.Advise(err, "limactl unprotect %s, then the same again", instance)
@@ -210,7 +213,7 @@ func (c *Client) dropForeignPIDs(instance string) error {
 	files, err := glob(c.Dir(instance), "*.pid")
 	for _, file := range files {
 		// Of a file without a number Lima says what is wrong with it.
-		if pid, ok := readPID(file); ok && !mentions(pid, instance) {
+		if pid, ok := readPID(file); ok && !c.Runs(instance, pid) {
 			err = errors.Join(err, os.Remove(file))
 		}
 	}
@@ -293,7 +296,7 @@ func eachLine(path string, do func(line []byte) bool) error {
 
 // Unsaved runs the search for work that would be lost with the VM, and gives its answer; see scripts/unsaved.sh.
 func (c *Client) Unsaved(ctx context.Context, instance, vm string) (string, error) {
-	if err := c.answers(ctx, instance, answerWithin); err != nil {
+	if err := c.runs(ctx, instance); err != nil {
 		return "", err
 	}
 	return complete(c.run(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.Unsaved, "dvm", vm)))
@@ -301,6 +304,8 @@ func (c *Client) Unsaved(ctx context.Context, instance, vm string) (string, erro
 
 // Work lists what people run in an instance, a line each; see scripts/inuse.sh.
 func (c *Client) Work(ctx context.Context, instance string) (string, error) {
+	ctx, cancel := c.soon(ctx, instance)
+	defer cancel()
 	return complete(c.runWith(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-s"), strings.NewReader(scripts.InUse), nil))
 }
 

@@ -27,6 +27,22 @@ func TestFatalMessage(t *testing.T) {
 	}
 }
 
+func TestNames(t *testing.T) {
+	for words, want := range map[string]bool{
+		"/usr/bin/limactl hostagent --pidfile /home/ann/.lima/dvm-a/ha.pid dvm-a": true,
+		"limactl hostagent dvm-a\n":                                        true,
+		"ssh: /home/ann/.lima/dvm-a/ssh.sock [mux]":                        true,
+		"qemu-system-x86_64 -name lima-dvm-a,debug-threads=on":             true,
+		"limactl hostagent --pidfile /home/ann/.lima/dvm-ab/ha.pid dvm-ab": false,
+		"limactl hostagent my-dvm-a":                                       false,
+		"sleep 500":                                                        false,
+	} {
+		if got := names(words, "dvm-a"); got != want {
+			t.Errorf("%q: %v, wanted %v", words, got, want)
+		}
+	}
+}
+
 func TestParseMarker(t *testing.T) {
 	for _, c := range []struct {
 		line string

@@ -52,7 +52,7 @@ func (h Holder) String() string {
 	return fmt.Sprintf("%q (pid %d, since %s)", h.Command, h.PID, h.Since.Local().Format(time.TimeOnly))
 }
 
-// SyncLock excludes another sync of the instance. waiting is told once for whom this one waits.
+// SyncLock excludes another sync, stop or removal of the instance. waiting is told once for whom this one waits.
 func (c *Client) SyncLock(ctx context.Context, instance string, waiting func(Holder)) (*Lock, error) {
 	return c.lock(ctx, instance+".sync.lock", waiting)
 }
@@ -62,7 +62,7 @@ func (c *Client) TrySyncLock(instance string) (*Lock, error) {
 	busy, stop := context.WithCancelCause(context.Background())
 	defer stop(nil)
 	return c.SyncLock(busy, instance, func(holder Holder) {
-		err := fmt.Errorf("%s syncs %s", holder, instance)
+		err := fmt.Errorf("%s is at work on %s", holder, instance)
 		if holder.PID != 0 {
 			err = engine.Advise(err, "wait for it, or: kill %d; then the same again", holder.PID)
 		}
@@ -78,7 +78,7 @@ func (c *Client) StartLock(ctx context.Context, instance string, waiting func(Ho
 
 func (c *Client) lock(ctx context.Context, name string, waiting func(Holder)) (*Lock, error) {
 	if err := os.MkdirAll(c.lockDir(), 0o700); err != nil {
-		return nil, fmt.Errorf("make the lock directory: %w", err)
+		return nil, engine.Advise(fmt.Errorf("make the lock directory: %w", err), "ls -ld %s", Quote([]string{Existing(c.lockDir())}))
 	}
 	path := filepath.Join(c.lockDir(), name)
 	lock := &Lock{
@@ -129,7 +129,11 @@ func awaitOrphan(ctx context.Context, orphan *Holder, waiting func(Holder)) erro
 
 // isLimactl tells a process that still is what was noted from another one that has got its number.
 func isLimactl(noted *Holder) bool {
-	return syscall.Kill(noted.PID, 0) == nil && mentions(noted.PID, noted.Command)
+	if syscall.Kill(noted.PID, 0) != nil {
+		return false
+	}
+	words, known := commandLine(noted.PID)
+	return !known || strings.Contains(words, noted.Command)
 }
 
 // holdBack has a limactl wait for begin, which first notes its process: whoever gets the lock after the holder was killed

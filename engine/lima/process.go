@@ -3,6 +3,7 @@ package lima
 import (
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -17,11 +18,20 @@ func readPID(path string) (pid int, ok bool) {
 	return pid, err == nil && pid > 0
 }
 
-// Runs tells whether a process is one of an instance's: its host agent, or the ssh that keeps the connection.
-func (c *Client) Runs(instance string, pid int) bool { return mentions(pid, instance) }
+// Runs tells whether a process is one of an instance's: its host agent, its driver, or the ssh that keeps the connection. Where
+// nobody can tell, it is taken to be.
+func (c *Client) Runs(instance string, pid int) bool {
+	words, known := commandLine(pid)
+	return !known || names(words, instance)
+}
 
-// mentions tells whether the command line of a process holds some text. Where nobody can tell, it is taken to.
-func mentions(pid int, text string) bool {
-	words, err := exec.Command("ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output() //nolint:noctx // it takes milliseconds
-	return err != nil || strings.Contains(string(words), text)
+// names tells whether a command line has the instance's name, by itself or as its host's, and not as a part of another name.
+func names(words, instance string) bool {
+	return regexp.MustCompile(`(^|[^a-z0-9-])(lima-)?` + regexp.QuoteMeta(instance) + `($|[^a-z0-9-])`).MatchString(words)
+}
+
+// commandLine is what a process was started with, in one line.
+func commandLine(pid int) (words string, known bool) {
+	out, err := exec.Command("ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output() //nolint:noctx // it takes milliseconds
+	return string(out), err == nil
 }

@@ -51,6 +51,21 @@ func (c *Client) answers(ctx context.Context, instance string, within time.Durat
 		"limactl stop --force %s ends it; what the guest has not written to its disk is lost", instance)
 }
 
+// runs has a guest run something, within the time that any guest which is well needs. It is for what may last, and has no
+// deadline of its own: the connection that limactl uses again may be dead, though the ssh server answers.
+func (c *Client) runs(ctx context.Context, instance string) error {
+	ctx, cancel := c.soon(ctx, instance)
+	defer cancel()
+	_, err := c.run(ctx, c.shellArgs(instance, "true"))
+	return err
+}
+
+// soon is a context for what a guest does at once.
+func (c *Client) soon(ctx context.Context, instance string) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, helloWithin, engine.Advise(fmt.Errorf("%s does not answer: no word from the guest within %s", instance, helloWithin),
+		"limactl stop --force %s, then the same again", instance))
+}
+
 // sshPort is the host's port of the guest's ssh server, which Lima writes down at each start; 0 where it has not.
 func (c *Client) sshPort(instance string) (port int) {
 	_ = eachLine(filepath.Join(c.Dir(instance), "ssh.config"), func(line []byte) bool {

@@ -18,9 +18,8 @@ func (c *Client) Authorize(ctx context.Context, instance, user string) error {
 	if err != nil {
 		return fmt.Errorf("read Lima's public key: %w", err)
 	}
-	if err := c.answers(ctx, instance, answerWithin); err != nil {
-		return err
-	}
+	ctx, cancel := c.soon(ctx, instance)
+	defer cancel()
 	_, err = c.runWith(ctx, c.asUser(instance, user, scripts.Authorize), strings.NewReader(strings.TrimSpace(string(key))+"\n"), nil)
 	return err
 }
