@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"strings"
 
 	"dvm/config"
@@ -46,9 +45,7 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 	}
 	var refused *archive.Refused
 	if errors.As(err, &refused) && refused.Honest {
-		dir, name := c.split()
-		words := []string{"ssh", c.VM.Name, "tar", "-c", "-C", dir, "--", name}
-		err = engine.Advise(err, "where you trust the VM: dvm %s | tar -x", lima.Quote(words))
+		err = engine.Advise(err, "where you trust the VM: %s", c.trusting(refused))
 	}
 	if ctx.Err() == nil {
 		err = c.failed(err)
@@ -78,16 +75,21 @@ func (c Copy) Plan() error {
 	return c.failed(err)
 }
 
-// split is the path in the guest, as a program there takes it: a directory, and a name in it.
-func (c Copy) split() (dir, name string) {
-	whole := cmp.Or(c.Paths.Guest, ".")
-	if rest, ok := strings.CutPrefix(whole, "~"); ok && (rest == "" || rest[0] == '/') {
-		whole = c.VM.HomeDir() + rest
+// trusting is a command that copies to the same place what was refused.
+func (c Copy) trusting(refused *archive.Refused) string {
+	from := cmp.Or(c.Paths.Guest, ".")
+	if rest, ok := strings.CutPrefix(from, "~"); ok && (rest == "" || rest[0] == '/') {
+		from = c.VM.HomeDir() + rest
 	}
-	if name = path.Base(whole); name == "." || name == ".." || name == "/" {
-		return whole, "."
+	to := c.Paths.Host
+	if destination, err := archive.Resolve(c.Paths.Host, c.Paths.Name); err == nil {
+		to = destination.Path()
 	}
-	return path.Dir(whole), name
+	quoted := lima.Quote([]string{to})
+	if refused.Alone {
+		return fmt.Sprintf("dvm %s >%s", lima.Quote([]string{"ssh", c.VM.Name, "cat", "--", from}), quoted)
+	}
+	return fmt.Sprintf("mkdir -p -- %s && dvm %s | tar -x -C %s", quoted, lima.Quote([]string{"ssh", c.VM.Name, "tar", "-c", "-C", from, "--", "."}), quoted)
 }
 
 func (c Copy) toGuest(ctx context.Context) ([]string, error) {

@@ -23,6 +23,8 @@ func Resolve(path, name string) (Destination, error) {
 	switch {
 	case err == nil && info.IsDir():
 		return Destination{dir: path, name: name}, nil
+	case err == nil && !info.Mode().IsRegular():
+		return Destination{}, fmt.Errorf("%q is there already, and is no file", path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return Destination{}, err
 	}
@@ -39,3 +41,6 @@ func Resolve(path, name string) (Destination, error) {
 	}
 	return d, nil
 }
+
+// Path is where the copy itself will be.
+func (d Destination) Path() string { return filepath.Join(d.dir, d.name, d.inside) }

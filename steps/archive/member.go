@@ -21,6 +21,7 @@ const (
 type Refused struct {
 	Member string // its name in the archive: not to be trusted with a terminal
 	Why    string
+	Alone  bool // it is no directory's, but all that was asked for
 	Honest bool // an honest VM may have such a thing too: a symbolic link out of the tree, a name that is too long
 }
 

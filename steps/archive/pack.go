@@ -71,6 +71,12 @@ func (p *packer) visit(path string, entry fs.DirEntry, err error) error {
 		header.Typeflag = tar.TypeDir
 		header.Name += "/"
 	case fs.ModeSymlink:
+		if path == p.source {
+			// Such as /dev/fd/63, which a shell makes of <(...).
+			if end, err := os.Stat(path); err == nil && !end.Mode().IsRegular() && !end.IsDir() {
+				return fmt.Errorf("%q is a link to what is no file or directory", path)
+			}
+		}
 		header.Typeflag = tar.TypeSymlink
 		if header.Linkname, err = os.Readlink(path); err != nil {
 			return err

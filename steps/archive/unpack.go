@@ -97,7 +97,7 @@ func (u *unpacker) member(header *tar.Header, first bool, content io.Reader) err
 		u.dirs = append(u.dirs, dirMode{to, fs.FileMode(header.Mode).Perm(), header.ModTime})
 	case tar.TypeSymlink:
 		if !staysBelow(path.Dir(name), header.Linkname) {
-			return &Refused{Member: header.Name, Why: "it is a symbolic link out of the tree", Honest: true}
+			return &Refused{Member: header.Name, Why: "it is a symbolic link out of the tree", Alone: u.single, Honest: true}
 		}
 		err = u.root.Symlink(header.Linkname, to)
 	case tar.TypeLink:
