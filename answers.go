@@ -40,7 +40,7 @@ func doctor(ctx context.Context, stdout io.Writer, term *logs.Terminal) error {
 	cfg, wrong := config.Check()
 	client := newClient(cfg, io.Discard)
 	client.ReadOnly = true
-	found := steps.Doctor(ctx, client, cfg, wrong)
+	found := steps.Doctor(ctx, client, cfg, logs.Dirs(cfg.StateDir), wrong)
 	for _, diagnosis := range found {
 		var err error
 		if cfg.JSON {
@@ -70,8 +70,10 @@ func complete(ctx context.Context, args []string, stdout io.Writer) error {
 	next := completion.After(args[1:])
 	var vms []string
 	if next.VMs {
-		if cfg, err := config.LoadAny(nil); err == nil {
+		// A wrong variable does not hide them, where they can be found all the same.
+		if cfg, _ := config.LoadAny(nil); cfg.LimaHome != "" && len(cfg.Limactl) > 0 {
 			client := newClient(cfg, io.Discard)
+			client.ReadOnly = true
 			if next.AtOnce {
 				vms = steps.VMsSeen(client)
 			} else {

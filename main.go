@@ -184,6 +184,11 @@ func newClient(cfg config.Config, log io.Writer) *lima.Client {
 // sync brings the VMs up to date, DVM_JOBS of them at once, and says at the end what became of several. One that fails
 // does not stop the others; a signal does.
 func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
+	// Nor does a reader that goes away: the VMs are brought up to date, and the error said at the end.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	if cfg.JSON {
+		term.Still()
+	}
 	events := logs.JSONLines(stdout, cfg.JSON)
 	outcomes := make([]logs.Outcome, len(cfg.VMs)) // in the order of the VMs
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
@@ -272,7 +277,7 @@ func plan(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io
 	if err := client.Installed(); err != nil {
 		failures = append(failures, fmt.Errorf("%w; so a VM without a directory of Lima's is new, and of others nothing is known", err))
 	}
-	if err := steps.NoLogs(cfg.StateDir); err != nil {
+	if err := steps.NoPlace(cfg.StateDir); err != nil {
 		failures = append(failures, fmt.Errorf("logs: %w", err))
 	}
 	if err := errors.Join(failures...); err != nil {

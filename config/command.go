@@ -36,13 +36,13 @@ func Verbs() []Verb {
 	const working = "USER PORTS PORTS_ONLY CPUS MEMORY DISK RESIZE TIMEOUT" // in a VM, which is started where it is stopped
 	const none = " "                                                        // but those that every verb is told
 	return []Verb{
-		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up launch", ""},
+		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up launch restart reload provision", ""},
 		{"sh", "[VM]", "login shell in the project directory", 0, 1, "shell enter", working},
 		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many, "exec run", working},
-		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2, "copy", working + " DRY_RUN OUTPUT"},
+		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2, "copy scp", working + " DRY_RUN OUTPUT"},
 		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1, "", working},
 		{"ls", "", "the VMs", 0, 0, "list status ps", "OUTPUT"},
-		{"stop", "[VM...]", "stop", 0, many, "down halt", "ALL JOBS TIMEOUT DRY_RUN OUTPUT"},
+		{"stop", "[VM...]", "stop", 0, many, "down halt suspend shutdown poweroff", "ALL JOBS TIMEOUT DRY_RUN OUTPUT"},
 		{"rm", "[VM...]", "delete, after asking", 0, many, "delete remove destroy", "YES FORCE TIMEOUT DRY_RUN OUTPUT"},
 		{"logs", "[VM]", "the last run's logs", 0, 1, "", none},
 		{"env", "[VM]", "every variable: value, where it comes from, meaning", 0, 1, "", ""},

@@ -89,7 +89,7 @@ func (p *Progress) follow(now running, event engine.Event) running {
 			now.usually = usually(p.stateDir, event)
 		}
 	case engine.Waiting:
-		now.doing = event.Why
+		now.doing = "waits " + event.Why
 		if !p.term.Animate {
 			p.flush()
 			p.term.Line("  %s %s waits: %s", p.vm, event.Step, event.Why)

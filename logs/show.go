@@ -97,3 +97,12 @@ func Remove(stateDir, vm string) error {
 	_ = os.Remove(dir) // unless it holds something else
 	return nil
 }
+
+// Dirs lists the directories below a state directory that hold the logs of a VM.
+func Dirs(stateDir string) (dirs []string) {
+	paths, _ := fs.Glob(os.DirFS(stateDir), "*/"+eventsLog) // whatever the directory's own name is made of
+	for _, path := range paths {
+		dirs = append(dirs, filepath.Join(stateDir, filepath.Dir(path)))
+	}
+	return dirs
+}

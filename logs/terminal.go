@@ -68,6 +68,9 @@ func NewTerminal(stderr *os.File) *Terminal {
 	return t
 }
 
+// Still has it draw no live lines, before there are any: what reads standard output may write to the same terminal.
+func (t *Terminal) Still() { t.Animate = false }
+
 // newTerminal takes it from animate whether out can take lines back; a file that is a terminal always can.
 func newTerminal(out io.Writer, animate bool) *Terminal {
 	return &Terminal{Animate: animate, Now: time.Now, size: fallbackSize, ours: func() bool { return true }, out: out, screen: cupwriter.New(out, animate)}

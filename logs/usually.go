@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,10 +20,9 @@ const recentEvents = 64 << 10
 // usually is how long a step takes to do what the event is about, such as to create an instance: the median of what the
 // event logs of all VMs tell, or 0 where they tell nothing.
 func usually(stateDir string, event engine.Event) time.Duration {
-	paths, _ := fs.Glob(os.DirFS(stateDir), "*/"+eventsLog) // whatever the directory's own name is made of
 	var seconds []float64
-	for _, path := range paths {
-		for line := range bytes.Lines(lastBytes(filepath.Join(stateDir, path))) {
+	for _, dir := range Dirs(stateDir) {
+		for line := range bytes.Lines(lastBytes(filepath.Join(dir, eventsLog))) {
 			var past struct {
 				Step    string
 				State   engine.State

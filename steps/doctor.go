@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"dvm/config"
+	"dvm/engine"
 	"dvm/engine/lima"
 )
 
@@ -44,20 +45,22 @@ type Diagnosis struct {
 type doctor struct {
 	cfg       config.Config
 	lima      *lima.Client
+	logs      []string                        // the directories that hold logs of VMs
 	instances func() ([]lima.Instance, error) // limactl's list, asked for once
 }
 
 // Doctor looks at this host and says whether a sync could work. The error is what is wrong with the environment, whose
-// rest is in cfg. The probes run side by side; their findings come in a fixed order.
-func Doctor(ctx context.Context, client *lima.Client, cfg config.Config, wrong error) []Diagnosis {
+// rest is in cfg; logs are the directories that hold logs of VMs. The probes run side by side; their findings come in a fixed order.
+func Doctor(ctx context.Context, client *lima.Client, cfg config.Config, logs []string, wrong error) []Diagnosis {
 	ctx, cancel := context.WithTimeoutCause(ctx, doctorWithin, fmt.Errorf("no answer within %s", doctorWithin))
 	defer cancel()
-	d := &doctor{cfg: cfg, lima: client, instances: sync.OnceValues(func() ([]lima.Instance, error) {
+	d := &doctor{cfg: cfg, lima: client, logs: logs, instances: sync.OnceValues(func() ([]lima.Instance, error) {
 		return client.List(ctx)
 	})}
 	probes := []func() []Diagnosis{
 		func() []Diagnosis { return environment(cfg, wrong) },
 		func() []Diagnosis { return d.limactl(ctx) },
+		d.below(d.limaHome),
 		d.below(d.limaConfig),
 		d.below(d.sockets),
 		hypervisor,
@@ -127,6 +130,15 @@ func (d *doctor) limactl(ctx context.Context) []Diagnosis {
 		found = append(found, one(check, Bad, "limactl list", "%s", err)...)
 	}
 	return found
+}
+
+// limaHome checks that VMs can be made where Lima keeps them.
+func (d *doctor) limaHome() []Diagnosis {
+	var bad *engine.Advice
+	if errors.As(NoPlace(d.cfg.LimaHome), &bad) {
+		return one("LIMA_HOME", Bad, bad.Hint, "%s", bad.Err)
+	}
+	return nil
 }
 
 // limaConfig looks for mounts that dvm can't take away: a sync refuses the instances that have them.

@@ -130,14 +130,14 @@ func forwards(instance lima.Instance, port int) bool {
 	return false
 }
 
-// NoLogs says why logs can't be kept in a directory, with advice, or nothing where they can. It makes nothing.
-func NoLogs(dir string) error {
+// NoPlace says why nothing can be kept in a directory, with advice, or nothing where it can. It makes nothing.
+func NoPlace(dir string) error {
 	quoted := lima.Quote([]string{dir})
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if parent := lima.Existing(dir); unix.Access(parent, unix.W_OK|unix.X_OK) != nil {
-			return engine.Advise(fmt.Errorf("%s can't be made: %s is not yours to write", dir, parent), "mkdir -p %s", quoted)
+			return engine.Advise(fmt.Errorf("%s can't be made: %s is not yours to write", dir, parent), "ls -ld %s", lima.Quote([]string{parent}))
 		}
 		return nil
 	case err != nil:
@@ -157,24 +157,36 @@ func (d *doctor) stateDir() []Diagnosis {
 		return nil // said of the environment
 	}
 	var bad *engine.Advice
-	if errors.As(NoLogs(dir), &bad) {
+	if errors.As(NoPlace(dir), &bad) {
 		return one(check, Bad, bad.Hint, "%s", bad.Err)
 	}
 	if _, err := os.Stat(dir); err != nil {
 		return one(check, Fine, "", "%s will be made", dir)
 	}
-	open := 0
+	var open []string
+	for _, vm := range d.logs { // the rest of what is there need not be dvm's
+		if isOpen(vm) {
+			open = append(open, vm)
+		}
+	}
+	if len(open) > 0 {
+		return one(check, Odd, "chmod -R go= "+lima.Quote(open), "%s: others can read the logs of %d VMs", dir, len(open))
+	}
+	return one(check, Fine, "", "the logs in %s are yours alone", dir)
+}
+
+// isOpen tells whether others than its owner may do something with a directory or what is in it.
+func isOpen(dir string) bool {
+	open := false
 	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return nil //nolint:nilerr // what can't be read is closed
 		}
 		if info, err := entry.Info(); err == nil && info.Mode().Type()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o077 != 0 {
-			open++
+			open = true
+			return fs.SkipAll
 		}
 		return nil
 	})
-	if open > 0 {
-		return one(check, Odd, "chmod -R go= "+lima.Quote([]string{dir}), "%s: others can read %d of its files and directories", dir, open)
-	}
-	return one(check, Fine, "", "%s is yours alone", dir)
+	return open
 }
