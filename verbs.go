@@ -429,12 +429,14 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 			return fmt.Errorf("%q is not its name; nothing is deleted", answer)
 		}
 	}
-	said, err := steps.Remove(ctx, client, vm, v.waiting(vm))
+	said, err := steps.Remove(ctx, client, vm, v.waiting(vm), func() error {
+		if err := logs.Remove(cfg.StateDir, vm.Name); err != nil {
+			return fmt.Errorf("it is deleted, but not its logs: %w", err)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	if err := logs.Remove(cfg.StateDir, vm.Name); err != nil {
-		return fmt.Errorf("it is deleted, but not its logs: %w", err)
 	}
 	v.became(results, vm, "deleted", said, nil)
 	return nil

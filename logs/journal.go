@@ -23,32 +23,47 @@ const (
 //
 // A run that has nothing to do leaves the logs of the run before it alone, so what is written goes to memory until Begin.
 type Journal struct {
-	dir    string
-	vm     string
-	lima   *logFile
-	setup  *logFile
-	file   *os.File // events.jsonl
-	events io.Writer
+	dir   string
+	vm    string
+	lima  *logFile
+	setup *logFile
+	file  *os.File  // events.jsonl
+	copy  io.Writer // gets the objects too, where there is one
 }
 
 // OpenJournal makes the VM's directory below stateDir and opens events.jsonl; the logs themselves wait for Begin.
 func OpenJournal(stateDir, vm string) (*Journal, error) {
 	dir := filepath.Join(stateDir, vm)
-	if err := makePrivate(dir); err != nil {
-		return nil, engine.Advise(fmt.Errorf("make the log directory: %w", err), "DVM_STATE_DIR=DIRECTORY dvm %s keeps the logs elsewhere", vm)
+	j := &Journal{
+		dir:   dir,
+		vm:    vm,
+		lima:  &logFile{path: filepath.Join(dir, limaLog)},
+		setup: &logFile{path: filepath.Join(dir, setupLog)},
 	}
-	events, err := openEvents(filepath.Join(dir, eventsLog))
-	if err != nil {
-		return nil, fmt.Errorf("open the event log: %w", err)
+	if err := j.open(); err != nil {
+		return nil, err
 	}
-	return &Journal{
-		dir:    dir,
-		vm:     vm,
-		lima:   &logFile{path: filepath.Join(dir, limaLog)},
-		setup:  &logFile{path: filepath.Join(dir, setupLog)},
-		file:   events,
-		events: events,
-	}, nil
+	return j, nil
+}
+
+func (j *Journal) open() (err error) {
+	if err := makePrivate(j.dir); err != nil {
+		return engine.Advise(fmt.Errorf("make the log directory: %w", err), "DVM_STATE_DIR=DIRECTORY dvm %s keeps the logs elsewhere", j.vm)
+	}
+	if j.file, err = openEvents(filepath.Join(j.dir, eventsLog)); err != nil {
+		return fmt.Errorf("open the event log: %w", err)
+	}
+	return nil
+}
+
+// Reopen opens the directory and events.jsonl again, which whoever had this run wait may have removed with the VM.
+func (j *Journal) Reopen() error {
+	before := j.file
+	if err := j.open(); err != nil {
+		j.file = before
+		return err
+	}
+	return before.Close()
 }
 
 // makePrivate makes a directory that is nobody else's, or takes one that is there. Where others may write above it, one of
@@ -122,7 +137,7 @@ func (j *Journal) Record(event engine.Event) error {
 	if event.State == engine.Failed {
 		more.log = j.Path(isSetup(event.Step))
 	}
-	into := noting{w: j.events}
+	into := noting{w: j.objects()}
 	writeEvent(&into, j.vm, event, more)
 	return into.err
 }
@@ -133,13 +148,20 @@ func (j *Journal) Conclude(report engine.Report, err error, status int) error {
 	if err != nil {
 		state = "failed"
 	}
-	into := noting{w: j.events}
+	into := noting{w: j.objects()}
 	writeSummary(&into, j.vm, state, report, []engine.State{engine.OK, engine.Changed, engine.Failed, engine.NotRun}, err, status)
 	return into.err
 }
 
 // Copy writes each object of events.jsonl to w too.
-func (j *Journal) Copy(w io.Writer) { j.events = io.MultiWriter(w, j.file) }
+func (j *Journal) Copy(w io.Writer) { j.copy = w }
+
+func (j *Journal) objects() io.Writer {
+	if j.copy == nil {
+		return j.file
+	}
+	return io.MultiWriter(j.copy, j.file)
+}
 
 // noting keeps the error of a write from zerolog, which would print it.
 type noting struct {

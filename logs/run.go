@@ -32,6 +32,8 @@ type Run struct {
 
 	problem firstError // with the logs themselves
 
+	waited bool // for another one's turn, since the last event
+
 	mu    sync.Mutex
 	now   string // the step that runs
 	ended bool
@@ -87,6 +89,10 @@ func NewRun(term *Terminal, stateDir, vm string, to Stream, mask *Mask) (*Run, e
 
 // Observe is told the steps' events.
 func (r *Run) Observe(event engine.Event) {
+	if r.waited {
+		r.problem.note(r.journal.Reopen())
+	}
+	r.waited = event.State == engine.Waiting
 	if event.State == engine.Applying || event.State == engine.Failed {
 		r.problem.note(r.journal.Begin())
 	}

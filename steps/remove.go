@@ -33,8 +33,9 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, waiting fun
 	return lines, nil
 }
 
-// Remove deletes a VM, and says what became of it. One that does not exist is no error. waiting is told for whom it waits.
-func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (said string, err error) {
+// Remove deletes a VM, and says what became of it. One that does not exist is no error. waiting is told for whom it waits; forget
+// is to take away what is kept of the VM elsewhere, before another one has its turn.
+func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string), forget func() error) (said string, err error) {
 	lock, unlock, err := exclusive(ctx, client, vm, waiting)
 	if err != nil {
 		return "", err
@@ -52,5 +53,5 @@ func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting func
 	if err := client.Delete(ctx, lock, vm.Instance); err != nil {
 		return "", err
 	}
-	return "deleted", nil
+	return "deleted", forget()
 }
