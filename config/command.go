@@ -36,13 +36,13 @@ func Verbs() []Verb {
 	const working = "USER PORTS PORTS_ONLY CPUS MEMORY DISK RESIZE TIMEOUT" // in a VM, which is started where it is stopped
 	const none = " "                                                        // but those that every verb is told
 	return []Verb{
-		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up launch restart reload provision", ""},
+		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up launch provision", ""},
 		{"sh", "[VM]", "login shell in the project directory", 0, 1, "shell enter", working},
 		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many, "exec run", working},
 		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2, "copy scp", working + " DRY_RUN OUTPUT"},
 		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1, "", working},
 		{"ls", "", "the VMs", 0, 0, "list status ps", "OUTPUT"},
-		{"stop", "[VM...]", "stop", 0, many, "down halt suspend shutdown poweroff", "ALL JOBS TIMEOUT DRY_RUN OUTPUT"},
+		{"stop", "[VM...]", "stop", 0, many, "down halt suspend shutdown poweroff restart reload", "ALL JOBS TIMEOUT DRY_RUN OUTPUT"},
 		{"rm", "[VM...]", "delete, after asking", 0, many, "delete remove destroy", "YES FORCE TIMEOUT DRY_RUN OUTPUT"},
 		{"logs", "[VM]", "the last run's logs", 0, 1, "", none},
 		{"env", "[VM]", "every variable: value, where it comes from, meaning", 0, 1, "", ""},
@@ -164,10 +164,22 @@ func refuseNearVerb(words []string) error {
 		why, meant = "is a command of other tools, and not taken for a VM", []string{verb}
 	}
 	err := error(Problems{{Where: fmt.Sprintf("%q", first), Err: errors.New(why)}})
-	for _, verb := range meant {
-		err = engine.Advise(err, "%s", command(append([]string{verb}, words[1:]...)))
+	isName := func(word string) bool { return VMName(word).check() == nil }
+	vms := !slices.ContainsFunc(words[1:], func(word string) bool { return !isName(word) }) // what follows the word
+	for _, name := range meant {
+		verb := findVerb(name)
+		vms = vms && verb.Name != "ssh" && verb.Name != "cp"
+		args := words[1:min(len(words), 1+verb.most)]
+		hint := command(append([]string{name}, args...))
+		if first == "restart" || first == "reload" {
+			hint += "; " + command(append([]string{"sync"}, args...))
+		}
+		err = engine.Advise(err, "%s", hint)
 	}
-	if VMName(first).check() == nil {
+	if !vms {
+		words = words[:1]
+	}
+	if isName(first) {
 		err = engine.Advise(err, "%s, for a VM called %s", command(append([]string{"sync"}, words...)), first)
 	}
 	return err
