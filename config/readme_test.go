@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -52,4 +53,29 @@ func TestMan(t *testing.T) {
 	if string(page) != Man() {
 		t.Errorf("%s is stale; go test ./config -run TestMan -update writes it anew", path)
 	}
+}
+
+// Markdown is the table of the README.
+func Markdown() string {
+	var text strings.Builder
+	text.WriteString("| Variable | Default | Meaning |\n|---|---|---|\n")
+	for _, entry := range Reference() {
+		star, fallback := "", ""
+		if entry.PerVM {
+			star = " \\*"
+		}
+		if entry.Default != "" {
+			fallback = "`" + entry.Default + "`"
+			if strings.Contains(entry.Default, " ") {
+				fallback = entry.Default
+			}
+		}
+		fmt.Fprintf(&text, "| `%s`%s | %s | %s |\n", entry.Name, star, fallback, cell(entry.Meaning))
+	}
+	return text.String()
+}
+
+// cell keeps Markdown from reading a meaning as its own signs.
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", `\<`).Replace(text)
 }

@@ -1,10 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"reflect"
-	"strings"
-)
+import "reflect"
 
 // Entry documents one variable.
 type Entry struct {
@@ -60,29 +56,4 @@ func Rules() []string {
 		"An unknown DVM_* variable is refused where it looks like a typing error, and warned of otherwise.",
 		"NO_COLOR and TERM=dumb: no colour, no animation.",
 	}
-}
-
-// Markdown is the table of the README.
-func Markdown() string {
-	var text strings.Builder
-	text.WriteString("| Variable | Default | Meaning |\n|---|---|---|\n")
-	for _, entry := range Reference() {
-		star, fallback := "", ""
-		if entry.PerVM {
-			star = " \\*"
-		}
-		if entry.Default != "" {
-			fallback = "`" + entry.Default + "`"
-			if strings.Contains(entry.Default, " ") {
-				fallback = entry.Default
-			}
-		}
-		fmt.Fprintf(&text, "| `%s`%s | %s | %s |\n", entry.Name, star, fallback, cell(entry.Meaning))
-	}
-	return text.String()
-}
-
-// cell keeps Markdown from reading a meaning as its own signs.
-func cell(text string) string {
-	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", `\<`).Replace(text)
 }

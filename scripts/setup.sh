@@ -37,14 +37,17 @@ apply() {
 	rm -f -- "$stamp"
 	cd
 	# A shell of its own, which has none of this one's variables; the script comes by a pipe, where ps can't see it. The
-	# secrets are in the environment of that shell alone.
+	# secrets are in the environment of that shell alone. What this one has to say of its end by a signal is for nobody.
+	exec 9>&2 2>/dev/null
 	(
+		exec 2>&9 9>&-
 		export DVM_NAME DVM_VM DVM_LIMA_NAME DVM_USER DVM_CODE_DIR DVM_PORTS DVM_SUBUID_COUNT DVM_SUBGID_COUNT
 		set -- "$setup_name" "$setup_body"
 		eval "$setup_secrets"
 		# shellcheck disable=SC2016 # for the inner shell
 		exec "${as_subreaper[@]}" bash -Eeuo pipefail -c 'eval "exec 6<&-; $(</dev/fd/6)"' "$1" 6<<<"$2"
 	)
+	exec 2>&9 9>&-
 	printf '%s %q\n' "$setup_hash" "$setup_id" >"$stamp.new"
 	mv -f -- "$stamp.new" "$stamp"
 }

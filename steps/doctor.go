@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc/iter"
-	"golang.org/x/mod/semver"
 
 	"dvm/config"
 	"dvm/engine"
@@ -117,10 +116,10 @@ func (d *doctor) limactl(ctx context.Context) []Diagnosis {
 		return one(check, Bad, lima.Quote(append(slices.Clone(d.lima.Command), "--version")), "%s: %s", path, oneLine(err))
 	}
 	found := one(check, Fine, "", "%s, %s", version, path)
-	switch canonical := "v" + strings.TrimPrefix(version, "v"); {
-	case !semver.IsValid(canonical):
+	switch old, known := lima.TooOld(version); {
+	case !known:
 		found = one(check, Odd, lima.InstallHint(), "%s has the version %q, and dvm can't tell whether that is %s or later", path, version, oldestLimactl)
-	case semver.Compare(canonical, "v"+oldestLimactl) < 0:
+	case old:
 		return one(check, Bad, lima.InstallHint(), "%s is version %s, and dvm needs %s or later", path, version, oldestLimactl)
 	}
 	if d.cfg.LimaHome == "" {

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
+	"golang.org/x/sys/unix"
 
 	"dvm/config"
 	"dvm/engine"
@@ -303,6 +305,9 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 	why, words := m.Text, ""
 	if m.Status != 0 {
 		why, words = fmt.Sprintf("exit status %d", m.Status), e.words.of(m.Index)
+		if name := unix.SignalName(syscall.Signal(m.Status - 128)); name != "" { // as a shell gives that of what a signal ended
+			why += ", as of " + name
+		}
 		if words != "" && !step.file && !step.private {
 			why = words
 		}

@@ -164,8 +164,8 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 			if ctx.Err() != nil && err != nil {
 				err = context.Cause(ctx)
 			}
-			if err != nil && !g.terminal && (ctx.Err() != nil || hello == nil) {
-				g.endInGuest(ctx, hello == nil) // the command outlives its connection
+			if err != nil && !g.terminal && (ctx.Err() != nil || closed(trailer.hello)) {
+				g.endInGuest(ctx, closed(trailer.hello)) // the command outlives its connection
 			}
 			return rest(ctx, status, err, out)
 		case <-hello:
@@ -179,16 +179,16 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 			return 0, engine.Advise(fmt.Errorf("%s does not answer: the command did not begin within %s", g.instance, helloWithin),
 				"limactl shell --reconnect %s true, then the same again", g.instance)
 		case <-gone:
-			g.stop(ctx, ended, hello == nil)
+			g.stop(ctx, ended, closed(trailer.hello))
 			return nobodyReads, nil
 		case <-trailer.unread:
-			g.stop(ctx, ended, hello == nil)
+			g.stop(ctx, ended, closed(trailer.hello))
 			return nobodyReads, nil
 		case <-out.lost:
-			g.stop(ctx, ended, hello == nil)
+			g.stop(ctx, ended, closed(trailer.hello))
 			return unwritten(out)
 		case <-ctx.Done():
-			g.stop(ctx, ended, hello == nil)
+			g.stop(ctx, ended, closed(trailer.hello))
 			return 0, context.Cause(ctx)
 		}
 	}

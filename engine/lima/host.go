@@ -28,6 +28,13 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 // OldestVersion is the first that knows all that dvm asks of limactl.
 const OldestVersion = "2.0"
 
+// TooOld tells a version of limactl that is older, and whether what it says of itself is a version at all.
+func TooOld(version string) (old, known bool) {
+	canonical := "v" + strings.TrimPrefix(version, "v")
+	known = semver.IsValid(canonical)
+	return known && semver.Compare(canonical, "v"+OldestVersion) < 0, known
+}
+
 // unlessTooOld gives err, or the reason behind it where limactl is too old to be asked for an instance.
 func (c *Client) unlessTooOld(ctx context.Context, err error) error {
 	var failed *CommandError
@@ -35,8 +42,7 @@ func (c *Client) unlessTooOld(ctx context.Context, err error) error {
 		return err
 	}
 	version, versionErr := c.Version(ctx)
-	if canonical := "v" + strings.TrimPrefix(version, "v"); versionErr != nil || !semver.IsValid(canonical) ||
-		semver.Compare(canonical, "v"+OldestVersion) >= 0 {
+	if old, _ := TooOld(version); versionErr != nil || !old {
 		return err
 	}
 	return engine.Advise(fmt.Errorf("limactl is version %s, and dvm needs %s or later: %w", version, OldestVersion, err), "%s", InstallHint())

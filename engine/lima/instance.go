@@ -193,6 +193,9 @@ func (c *Client) Delete(ctx context.Context, lock *Lock, instance string) error 
 		return err
 	}
 	err := c.runUnder(ctx, lock, c.deleteArgs(instance))
+	if err == nil {
+		_ = os.Remove(c.livePath(instance)) // or where it is not there
+	}
 	if _, statErr := os.Lstat(filepath.Join(c.Dir(instance), "protected")); statErr == nil {
 		return engine.Advise(err, "limactl unprotect %s, then the same again", instance)
 	}
