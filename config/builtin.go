@@ -18,11 +18,16 @@ func BuiltIn(name string) (scripts.BuiltIn, error) {
 	return script, nil
 }
 
+// itemsTogether says why words that are no item are taken for one.
+func itemsTogether(item string) error {
+	return wants("its items separated by commas or newlines", item)
+}
+
 func builtInScript(item string) (Script, error) {
 	script, found := scripts.FindBuiltIn(item)
 	if !found {
 		if strings.ContainsFunc(item, unicode.IsSpace) {
-			return Script{}, wants("its items separated by commas or newlines", item)
+			return Script{}, itemsTogether(item)
 		}
 		return Script{}, wants("names of built-in setup scripts"+nearBuiltIn(item)+" or host paths, such as ./"+item, item)
 	}

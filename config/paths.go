@@ -27,9 +27,26 @@ func limaHome() (string, error) {
 	return dir, nil
 }
 
+// fromHome is a path in which a ~ before the first slash is the home directory, as a shell has it that meets no quotes.
+func fromHome(path string) (string, error) {
+	rest, found := strings.CutPrefix(path, "~/")
+	if !found {
+		return path, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", wants("a path without ~, since $HOME is not set", path)
+	}
+	return filepath.Join(home, rest), nil
+}
+
 func stateDir(given string) (string, error) {
 	if given != "" {
-		return filepath.Abs(given)
+		dir, err := fromHome(given)
+		if err != nil {
+			return "", err
+		}
+		return filepath.Abs(dir)
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) { // the XDG specification ignores relative ones
 		return filepath.Join(dir, "dvm"), nil

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"dvm/scripts"
 )
@@ -52,13 +53,9 @@ func readScript(item string) (Script, error) {
 	if !strings.Contains(item, "/") {
 		return builtInScript(item)
 	}
-	path := item
-	if rest, found := strings.CutPrefix(item, "~/"); found {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return Script{}, wants("a path without ~, since $HOME is not set", item)
-		}
-		path = filepath.Join(home, rest)
+	path, err := fromHome(item)
+	if err != nil {
+		return Script{}, err
 	}
 	id, err := filepath.Abs(path)
 	if err != nil {
@@ -66,6 +63,9 @@ func readScript(item string) (Script, error) {
 	}
 	// O_NONBLOCK: opening a named pipe must not wait for its writer.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) && strings.ContainsFunc(item, unicode.IsSpace) {
+		return Script{}, itemsTogether(item)
+	}
 	if err != nil {
 		return Script{}, wants("files that can be read ("+reason(err)+")", item)
 	}
