@@ -43,8 +43,8 @@ first() {
 
 # ask REPOSITORY WORD... sets found to what git says, or says why it can't, which counts as work like any other.
 ask() {
-	found=$(run_git "$@" 2>/dev/null) && return
-	say "$1" "git can't look: $(run_git "$@" 2>&1 >/dev/null | first)"
+	found=$(run_git "$@" 2>"$complaints") && return
+	say "$1" "git can't look: $(first <"$complaints")"
 	return 1
 }
 
@@ -57,7 +57,7 @@ look_into_tree() {
 	ask "$1" status --porcelain=v1 --untracked-files=normal --ignore-submodules=none || return
 	report "$1" 'not committed'
 	# Of a directory that its user may not read git warns, and takes it for empty.
-	closed=$(run_git "$1" status --porcelain=v1 --untracked-files=normal 2>&1 >/dev/null | sed -n 's/^warning: could not open directory //p')
+	closed=$(sed -n 's/^warning: could not open directory //p' "$complaints")
 	[[ -z $closed ]] || say "$1" "git can't look into $(first <<<"$closed")"
 	# Files whose changes git is told not to see: update-index --assume-unchanged gives a small letter, --skip-worktree an S, which
 	# those that a sparse checkout leaves out have, too.
@@ -123,6 +123,8 @@ look_into() {
 	[[ -z $path ]] || say "$1" "in no repository: $path"
 }
 
+complaints=$(mktemp) || exit
+trap 'rm -f -- "$complaints"' EXIT
 declare -A looked=()
 seen=
 for code in /home/*/code/"$1"; do
