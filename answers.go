@@ -74,7 +74,7 @@ func complete(ctx context.Context, args []string, stdout io.Writer) error {
 		if cfg, _ := config.LoadAny(nil); cfg.LimaHome != "" && len(cfg.Limactl) > 0 {
 			client := newClient(cfg, io.Discard)
 			client.ReadOnly = true
-			if next.AtOnce {
+			if next.AtOnce || cfg.StateDir == "" {
 				vms = steps.VMsSeen(client)
 			} else {
 				vms = steps.RecentVMs(ctx, client, cfg.StateDir)

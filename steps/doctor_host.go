@@ -163,14 +163,15 @@ func (d *doctor) stateDir() []Diagnosis {
 	if _, err := os.Stat(dir); err != nil {
 		return one(check, Fine, "", "%s will be made", dir)
 	}
-	var open []string
-	for _, vm := range d.logs { // the rest of what is there need not be dvm's
-		if isOpen(vm) {
-			open = append(open, vm)
+	var open, vms []string
+	for _, logs := range d.logs { // the rest of what is there need not be dvm's
+		if isOpen(logs) {
+			open = append(open, logs)
+			vms = append(vms, filepath.Base(logs))
 		}
 	}
 	if len(open) > 0 {
-		return one(check, Odd, "chmod -R go= "+lima.Quote(open), "%s: others can read the logs of %d VMs", dir, len(open))
+		return one(check, Odd, "chmod -R go= "+lima.Quote(open), "%s: others can read the logs of %s", dir, strings.Join(vms, ", "))
 	}
 	return one(check, Fine, "", "the logs in %s are yours alone", dir)
 }
