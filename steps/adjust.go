@@ -204,7 +204,7 @@ func (s *instance) amend(ctx context.Context, lock *lima.Lock, a adjustment) err
 func (s *instance) forward(ctx context.Context, pairs []lima.Pair) error {
 	for _, pair := range pairs {
 		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
-			return engine.Advise(err, "dvm stop %[1]s; dvm %[1]s", s.vm.Name)
+			return engine.Advise(err, "dvm stop %s, then the same again", s.vm.Name)
 		}
 	}
 	return nil
@@ -221,7 +221,7 @@ func (s *instance) idle(ctx context.Context) error {
 	if s.vm.Force {
 		return nil
 	}
-	hint := fmt.Sprintf("dvm stop %[1]s stops it all the same; then: dvm %[1]s", s.vm.Name)
+	hint := fmt.Sprintf("dvm stop %s stops it all the same; then the same again", s.vm.Name)
 	for look := 1; ; look++ {
 		found, err := s.lima.Work(ctx, s.vm.Instance)
 		if err != nil {

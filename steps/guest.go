@@ -44,7 +44,7 @@ type guestStep struct {
 	tells  bool       // what it made is for its user to read
 	fresh  bool       // it has something to do in every new VM
 	wants  string     // the state that it makes, in words
-	mend   string     // what helps where apply fails: a command, and dvm again
+	mend   string     // what helps where apply fails
 	mendIf string     // but only where its last words hold this
 	turn   string     // a script that tells what apply has to wait for, or empty
 	files  []string   // paths that its look asks about
@@ -81,7 +81,7 @@ func guestSteps(vm config.VM) []guestStep {
 	if len(vm.Packages) > 0 {
 		list = append(list, guestStep{name: "packages", script: scripts.Bare(scripts.Packages), root: true, turn: scripts.Bare(scripts.Transaction),
 			wants:  "installed: " + strings.Join(vm.Packages, " "),
-			mend:   fmt.Sprintf("limactl shell --workdir / %s dnf5 search WORD finds a package's name; then: dvm %s", vm.Instance, vm.Name),
+			mend:   fmt.Sprintf("limactl shell --workdir / %s dnf5 search WORD finds a package's name; then the same again", vm.Instance),
 			values: []variable{{"DVM_PACKAGES", strings.Join(vm.Packages, " ")}}})
 	}
 	for _, script := range vm.Setup {
@@ -292,7 +292,7 @@ func (e *markerEvents) refused(m lima.Marker) error {
 	switch {
 	case len(step.secrets) > 0:
 		pass := strings.Join(append(slices.Clone(e.vm.Pass), step.secrets...), ",")
-		return engine.Advise(err, "%s=… %s=%s dvm %s", strings.Join(step.secrets, "=… "), e.vm.Named.Pass, pass, e.vm.Name)
+		return engine.Advise(err, "the same again, with %s=… %s=%s", strings.Join(step.secrets, "=… "), e.vm.Named.Pass, pass)
 	case proposed && user.UnmarshalText([]byte(name)) == nil:
 		return engine.Advise(err, "%s=%s dvm %s", e.vm.Named.User, user, e.vm.Name)
 	}
@@ -312,10 +312,10 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 			why = words
 		}
 	}
-	again := "dvm " + e.vm.Name
+	again := "the same again goes on with this step"
 	switch {
 	case noSpace(words):
-		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: DVM_DISK=… DVM_RESIZE=1 DVM_RESTART=1 %s", e.vm.Instance, again)
+		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: DVM_DISK=… DVM_RESIZE=1 DVM_RESTART=1 dvm %s", e.vm.Instance, e.vm.Name)
 	case step.file:
 		again = fmt.Sprintf("mend %s, then the same again; it goes on with this step", strings.TrimPrefix(step.name, "setup "))
 	case step.mend != "" && m.Status != 0 && strings.Contains(words, step.mendIf):

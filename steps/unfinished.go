@@ -24,7 +24,7 @@ func (s *instance) unfinished(ctx context.Context, err error) error {
 	url := strings.TrimRight(urls().FindString(err.Error()), ":,;.)")
 	switch {
 	case noSpace(err.Error()):
-		return engine.Advise(err, "df -h %s ~ shows where there is no room; then: %s", lima.Quote([]string{s.lima.Home}), again)
+		return engine.Advise(err, "df -h %s ~ shows where there is no room; then the same again", lima.Quote([]string{s.lima.Home}))
 	case s.lima.Alive(s.vm.Instance) && !s.lima.Booted(s.vm.Instance):
 		waits := ""
 		if what := s.lima.Awaits(s.vm.Instance); what != "" {
@@ -36,7 +36,7 @@ func (s *instance) unfinished(ctx context.Context, err error) error {
 		return engine.Advise(err, "limactl shell --workdir / %s sudo tail /var/log/cloud-init-output.log shows the guest's side; the same again goes on from there",
 			s.vm.Instance)
 	case url != "":
-		return engine.Advise(err, "curl -fsSIL %s tells whether this host gets there; then: %s", lima.Quote([]string{url}), again)
+		return engine.Advise(err, "curl -fsSIL %s tells whether this host gets there; then the same again", lima.Quote([]string{url}))
 	}
 	return engine.Advise(err, "dvm doctor looks at this host; the same again goes on from there")
 }
