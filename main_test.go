@@ -166,7 +166,12 @@ func setUp(t *testing.T, env *testscript.Env) error {
 		if wrong, err := os.ReadFile(filepath.Join(home, "_limatest", "forbidden")); err == nil {
 			t.Errorf("%s: limactl was called as it must never be: %s", filepath.Base(env.WorkDir), wrong)
 		}
-		if err := os.RemoveAll(home); err != nil {
+		// A limactl that a case has killed dvm from under may still be writing.
+		var err error
+		if !eventually(func() bool {
+			err = os.RemoveAll(home)
+			return err == nil
+		}) {
 			t.Error(err)
 		}
 	})
