@@ -38,9 +38,7 @@ func showEnvironment(report config.Report, cfg config.Config, stdout io.Writer) 
 // doctor prints what it finds, and fails where something would stop a sync.
 func doctor(ctx context.Context, stdout io.Writer, term *logs.Terminal) error {
 	cfg, wrong := config.Check()
-	client := newClient(cfg, io.Discard)
-	client.ReadOnly = true
-	found := steps.Doctor(ctx, client, cfg, logs.Dirs(cfg.StateDir), wrong)
+	found := steps.Doctor(ctx, newViewer(cfg), cfg, logs.Dirs(cfg.StateDir), wrong)
 	for _, diagnosis := range found {
 		var err error
 		if cfg.JSON {
@@ -72,8 +70,7 @@ func complete(ctx context.Context, args []string, stdout io.Writer) error {
 	if next.VMs {
 		// A wrong variable does not hide them, where they can be found all the same.
 		if cfg, _ := config.LoadAny(nil); cfg.LimaHome != "" && len(cfg.Limactl) > 0 {
-			client := newClient(cfg, io.Discard)
-			client.ReadOnly = true
+			client := newViewer(cfg)
 			if next.AtOnce || cfg.StateDir == "" {
 				vms = steps.VMsSeen(client)
 			} else {

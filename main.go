@@ -181,10 +181,17 @@ func newClient(cfg config.Config, log io.Writer) *lima.Client {
 		ReadOnly: cfg.DryRun, Log: log}
 }
 
+// newViewer is a client for what changes nothing, whatever DVM_DRY_RUN says.
+func newViewer(cfg config.Config) *lima.Client {
+	client := newClient(cfg, io.Discard)
+	client.ReadOnly = true
+	return client
+}
+
 // sync brings the VMs up to date, DVM_JOBS of them at once, and says at the end what became of several. One that fails
 // does not stop the others; a signal does.
 func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
-	// Nor does a reader that goes away: the VMs are brought up to date, and the error said at the end.
+	// A reader of the output that goes away does not stop them, either; the error is said at the end.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if cfg.JSON {
 		term.Still()

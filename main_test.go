@@ -126,6 +126,7 @@ func TestScripts(t *testing.T) {
 			"guest":     guest,
 			"terminal":  terminal,
 			"poll":      poll,
+			"gone":      gone,
 			"freeports": freePorts,
 			"listens":   listens,
 			"stubs":     stubs,
@@ -302,6 +303,21 @@ func poll(ts *testscript.TestScript, neg bool, args []string) {
 		return err == nil && strings.Contains(string(text), args[1])
 	}) {
 		ts.Fatalf("%s never held %q", args[0], args[1])
+	}
+}
+
+// gone waits until no process in a VM's guest has a command line that matches a pattern of grep's, which must not match itself.
+func gone(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: gone VM pattern")
+	}
+	var out []byte
+	if !eventually(func() bool {
+		var err error
+		out, err = inGuest(ts, args[0], "! ps -eo args | grep '"+args[1]+"'", nil)
+		return err == nil
+	}) {
+		ts.Fatalf("in the guest: %s: still there: %s", args[1], out)
 	}
 }
 

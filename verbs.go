@@ -187,9 +187,7 @@ func (v verb) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client := newClient(cfg, io.Discard)
-	client.ReadOnly = true
-	rows, err := listVMs(ctx, client)
+	rows, err := listVMs(ctx, newViewer(cfg))
 	if err != nil {
 		return err
 	}

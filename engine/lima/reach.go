@@ -62,8 +62,13 @@ func (c *Client) runs(ctx context.Context, instance string) error {
 
 // soon is a context for what a guest does at once.
 func (c *Client) soon(ctx context.Context, instance string) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, helloWithin, engine.Advise(fmt.Errorf("%s does not answer: no word from the guest within %s", instance, helloWithin),
-		"limactl stop --force %s, then the same again", instance))
+	return context.WithTimeoutCause(ctx, helloWithin, silent(instance))
+}
+
+// silent is the error of a guest that has not said a word within helloWithin.
+func silent(instance string) error {
+	return engine.Advise(fmt.Errorf("%s does not answer: no word from the guest within %s", instance, helloWithin),
+		"limactl stop --force %s, then the same again", instance)
 }
 
 // sshPort is the host's port of the guest's ssh server, which Lima writes down at each start; 0 where it has not.

@@ -186,8 +186,7 @@ func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-ch
 				return err
 			}
 		case <-hello.C:
-			return engine.Advise(fmt.Errorf("%s does not answer: no word from the guest within %s", s.instance, helloWithin),
-				"limactl stop --force %s, then the same again", s.instance)
+			return silent(s.instance)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
