@@ -16,6 +16,7 @@ if [[ $mode == terminal ]]; then
 	trap : INT QUIT # for the command, which has them as they were
 	settle_terminal
 else
+	trap : TERM # for what looks for shells to end, as pkill bash
 	printf '%s hello\n' "$nonce" >&2
 fi
 if [[ $mode == ahead ]]; then

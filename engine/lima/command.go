@@ -36,7 +36,7 @@ func (c *Client) Login(ctx context.Context, instance string, at Place) error {
 	if err := c.answers(ctx, instance, answerWithin); err != nil {
 		return err
 	}
-	cmd, err := c.command(c.asUser(instance, at.User, scripts.Terminal+scripts.Login, at.Dir))
+	cmd, err := c.command(c.asUser(instance, at.User, scripts.Terminal+scripts.Login, veil(at.Dir)...))
 	if err != nil {
 		return err
 	}
@@ -49,9 +49,10 @@ func (c *Client) Login(ctx context.Context, instance string, at Place) error {
 	return startError(syscall.Exec(cmd.Path, cmd.Args, cmd.Env))
 }
 
-// asUser is a shell script's text with its arguments, run in the guest by a user other than Lima's account.
-func (c *Client) asUser(instance, user, script string, args ...string) []string {
-	return c.shellArgs(instance, append([]string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", scripts.Bare(script), "bash"}, args...)...)
+// asUser is a shell script's text with its arguments, as veil writes them, run in the guest by a user other than Lima's account.
+func (c *Client) asUser(instance, user, script string, veiled ...string) []string {
+	words := append([]string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", unveil, "bash"}, veil(scripts.Bare(script))...)
+	return c.shellArgs(instance, append(words, veiled...)...)
 }
 
 // Stdio is what a command in the guest reads and writes.
@@ -75,7 +76,8 @@ func (c *Client) Run(ctx context.Context, instance string, at Place, argv []stri
 			return 0, err
 		}
 	}
-	args := c.asUser(instance, at.User, script, append([]string{run.nonce, at.Dir, mode}, argv...)...)
+	// The nonce stays as it is, for endInGuest to find.
+	args := c.asUser(instance, at.User, script, append([]string{run.nonce}, veil(append([]string{at.Dir, mode}, argv...)...)...)...)
 	if quotedSize(args) > maxQuoted {
 		if term.IsTerminal(int(stdio.In.Fd())) {
 			return 0, fmt.Errorf("the command is %d bytes long as Lima quotes it; beyond %d it goes ahead of standard input, which must not be a terminal then",
@@ -83,7 +85,7 @@ func (c *Client) Run(ctx context.Context, instance string, at Place, argv []stri
 		}
 		words := strings.Join(argv, "\x00") + "\x00"
 		run.ahead = strconv.Itoa(len(words)) + "\n" + words
-		args = c.asUser(instance, at.User, script, run.nonce, at.Dir, "ahead")
+		args = c.asUser(instance, at.User, script, append([]string{run.nonce}, veil(at.Dir, "ahead")...)...)
 	}
 	cmd, err := c.command(args)
 	if err != nil {

@@ -105,7 +105,7 @@ func (s *server) runPiped(req request, std streams, p *peer) (int, error) {
 			relay(to, r, p)
 		})
 	}
-	_, status, err := s.children.start(s.spec.Shell, []string{"bash", "-c", req.Script}, &syscall.ProcAttr{
+	_, status, err := s.children.start(s.spec.Shell, []string{"bash", "-c", string(req.Script)}, &syscall.ProcAttr{
 		Dir:   s.spec.Home,
 		Env:   s.environ(),
 		Files: []uintptr{ends[0].Fd(), ends[1].Fd(), ends[2].Fd()},

@@ -40,7 +40,7 @@ func Shell(s Session) (int, error) {
 	if s.onTerminal() {
 		return s.runOnTerminal(conn)
 	}
-	return s.run(conn, request{Script: s.Script})
+	return s.run(conn, request{Script: []byte(s.Script)})
 }
 
 // refused says what ssh says of a guest that does not answer.

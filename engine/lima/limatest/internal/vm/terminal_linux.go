@@ -30,7 +30,7 @@ func (s *server) runOnTerminal(req request, std streams, p *peer) (int, error) {
 	if err := pts.Chown(s.spec.Account.UID, s.spec.Account.UID); err != nil {
 		return 0, err
 	}
-	pid, status, err := s.children.start(s.spec.Shell, []string{"bash", "-c", req.Script}, &syscall.ProcAttr{
+	pid, status, err := s.children.start(s.spec.Shell, []string{"bash", "-c", string(req.Script)}, &syscall.ProcAttr{
 		Dir:   s.spec.Home,
 		Env:   append(s.environ(), "TERM="+req.Term, "SSH_TTY="+pts.Name()),
 		Files: []uintptr{pts.Fd(), pts.Fd(), pts.Fd()},
@@ -86,7 +86,7 @@ func (s Session) runOnTerminal(conn *net.UnixConn) (int, error) {
 			}
 		}
 	}()
-	code, err := s.run(conn, request{Script: s.Script, Term: cmp.Or(os.Getenv("TERM"), "dumb"), Size: size})
+	code, err := s.run(conn, request{Script: []byte(s.Script), Term: cmp.Or(os.Getenv("TERM"), "dumb"), Size: size})
 	return code, errors.Join(err, term.Restore(int(s.Stdin.Fd()), before))
 }
 

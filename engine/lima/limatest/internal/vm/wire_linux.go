@@ -28,7 +28,7 @@ func (s streams) files() []*os.File { return []*os.File{s.stdin, s.feed, s.stdou
 
 // request asks for a session.
 type request struct {
-	Script string
+	Script []byte  // may be no UTF-8
 	Term   string  // set: with a terminal of this type
 	Size   winSize // of that terminal
 }
