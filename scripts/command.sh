@@ -12,11 +12,11 @@ set -uo pipefail
 
 nonce=$1 dir=$2 mode=$3
 shift 3
+trap : TERM # what ends all shells, as pkill bash, is not to end this one
 if [[ $mode == terminal ]]; then
 	trap : INT QUIT # for the command, which has them as they were
 	settle_terminal
 else
-	trap : TERM # for what looks for shells to end, as pkill bash
 	printf '%s hello\n' "$nonce" >&2
 fi
 if [[ $mode == ahead ]]; then
