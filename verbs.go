@@ -62,13 +62,10 @@ func failed(ctx context.Context, what string, vm config.VM, err error) error {
 func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) error {
 	showing := logs.NewProgress(v.term, vm.Name, "")
 	defer showing.End()
-	waiting := func(why string) {
-		showing.Observe(engine.Event{Step: "instance", State: engine.Started})
-		showing.Observe(engine.Event{Step: "instance", State: engine.Waiting, Why: why})
+	tell := func(state engine.State) func(string) {
+		return func(why string) { showing.Observe(engine.Event{Step: "instance", State: state, Why: why}) }
 	}
-	return steps.Ready(ctx, client, vm, waiting, func(what string) {
-		showing.Observe(engine.Event{Step: "instance", State: engine.Doing, Why: what})
-	})
+	return steps.Ready(ctx, client, vm, tell(engine.Waiting), tell(engine.Doing))
 }
 
 // waiting says for whom or what a VM's turn waits.

@@ -79,6 +79,12 @@ func (p *Progress) show() {
 func (p *Progress) follow(now running, event engine.Event) running {
 	event.Why, event.To = Clean(event.Why), Clean(event.To)
 	switch event.State {
+	case engine.Doing, engine.Applying, engine.Waiting:
+		if now.step == "" { // it says so before it begins
+			now = running{step: event.Step, begin: p.term.Now()}
+		}
+	}
+	switch event.State {
 	case engine.Started:
 		return running{step: event.Step, begin: p.term.Now()}
 	case engine.Doing:

@@ -97,10 +97,6 @@ func (r *Run) Observe(event engine.Event) {
 		r.problem.note(r.journal.Begin())
 	}
 	event = cleaned(event, r.mask)
-	if event.State == engine.Doing {
-		r.progress.Observe(event)
-		return
-	}
 	switch event.State {
 	case engine.OK, engine.Changed, engine.Failed:
 		r.flush()
@@ -108,7 +104,9 @@ func (r *Run) Observe(event engine.Event) {
 	r.mu.Lock()
 	r.now = event.Step
 	r.mu.Unlock()
-	r.problem.note(r.journal.Record(event))
+	if event.State != engine.Doing {
+		r.problem.note(r.journal.Record(event))
+	}
 	r.progress.Observe(event)
 }
 

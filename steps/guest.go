@@ -197,6 +197,7 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 	if err != nil {
 		return err
 	}
+	observe(engine.Event{Step: g.steps[0].name, State: engine.Doing, Why: "waits for the guest to answer"})
 	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe}
 	err = session.Run(ctx, lima.Task{Program: g.program(mode), Work: g.work}, events.report, func(index int, lines []byte) (quotable bool) {
 		if index >= len(g.steps) {

@@ -22,7 +22,7 @@ func Plan(ctx context.Context, client *lima.Client, roster *lima.Roster, vm conf
 	var forecast Forecast
 	keep := func(event engine.Event) {
 		switch event.State {
-		case engine.Started, engine.Waiting:
+		case engine.Started, engine.Waiting, engine.Doing:
 		default:
 			forecast.Events = append(forecast.Events, event)
 		}
