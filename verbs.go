@@ -1,21 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	gosync "sync"
 	"unicode"
 
 	"github.com/sourcegraph/conc/pool"
-	"golang.org/x/term"
 
 	"dvm/config"
 	"dvm/engine"
@@ -68,6 +65,14 @@ func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) erro
 	return steps.Ready(ctx, client, vm, tell(engine.Waiting), tell(engine.Doing))
 }
 
+// showing does what may take its time, and shows meanwhile what that is.
+func (v verb) showing(vm config.VM, verb, doing string, do func() error) error {
+	shown := logs.NewProgress(v.term, vm.Name, "")
+	defer shown.End()
+	shown.Observe(engine.Event{Step: verb, State: engine.Doing, Why: doing})
+	return do()
+}
+
 // waiting says for whom or what a VM's turn waits.
 func (v verb) waiting(vm config.VM) func(why string) {
 	return func(why string) { v.term.Line("%s: waits %s", vm.Name, logs.Clean(why)) }
@@ -75,6 +80,9 @@ func (v verb) waiting(vm config.VM) func(why string) {
 
 func (v verb) load(how func([]string) (config.Config, error), names []string) (config.Config, error) {
 	cfg, err := how(names)
+	if cfg.JSON {
+		v.term.Still()
+	}
 	warn(cfg, v.term)
 	return cfg, err
 }
@@ -295,7 +303,11 @@ func (v verb) stop(ctx context.Context) error {
 		workers.Go(func() {
 			ctx, cancel := within(ctx, vm.Timeout)
 			defer cancel()
-			said, err := steps.Stop(ctx, client, vm, v.waiting(vm))
+			said := ""
+			err := v.showing(vm, "stop", "shuts down", func() (err error) {
+				said, err = steps.Stop(ctx, client, vm, v.waiting(vm))
+				return err
+			})
 			v.became(results, vm, "stopped", said, err)
 			if err != nil {
 				mu.Lock()
@@ -350,93 +362,6 @@ func (v verb) would(cfg config.Config, planned logs.Result, words string) error 
 	return err
 }
 
-// remove deletes VMs one after another, each after a look for work that would be lost, and after asking.
-func (v verb) remove(ctx context.Context) error {
-	cfg, err := v.load(config.LoadWork, v.args)
-	if err != nil {
-		return err
-	}
-	asks := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
-	client := newClient(cfg, io.Discard)
-	there := func(vm config.VM) bool {
-		exists, err := client.Exists(vm.Instance)
-		return exists || err != nil
-	}
-	if !cfg.Yes && !asks && !cfg.DryRun && slices.ContainsFunc(cfg.VMs, there) {
-		return config.Problems{{Where: "DVM_YES", Err: errors.New("wants 1 to delete a VM where nobody can be asked; it is not set")}}
-	}
-	answers := &answers{from: bufio.NewReader(os.Stdin)}
-	results := logs.JSONLines(v.stdout, cfg.JSON)
-	var failures []error
-	for _, vm := range cfg.VMs {
-		err := context.Cause(ctx)
-		if err == nil {
-			err = v.removeOne(ctx, cfg, client, vm, answers, results)
-		}
-		if err != nil {
-			v.became(results, vm, "deleted", "", err)
-			failures = append(failures, fmt.Errorf("rm %s: %w", vm.Name, err))
-		}
-	}
-	return errors.Join(append(failures, results.Err())...)
-}
-
-func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Client, vm config.VM, answers *answers, results io.Writer) error {
-	ctx, cancel := within(ctx, vm.Timeout)
-	defer cancel()
-	exists, err := client.Exists(vm.Instance)
-	if err != nil {
-		return err
-	}
-	if !exists {
-		v.became(results, vm, "deleted", steps.NoSuchVM, nil)
-		return nil
-	}
-	if !vm.Force {
-		unsaved, err := steps.Unsaved(ctx, client, vm, v.waiting(vm))
-		if err != nil {
-			return err
-		}
-		for _, line := range unsaved {
-			v.term.Line("%s: %s", vm.Name, logs.Clean(line))
-		}
-		if len(unsaved) > 0 {
-			again := "DVM_FORCE=1"
-			if cfg.Yes {
-				again = "DVM_YES=1 " + again
-			}
-			return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "%s dvm rm %s deletes it all the same", again, vm.Name)
-		}
-	}
-	if cfg.DryRun {
-		return v.would(cfg, logs.Result{VM: vm.Name, To: "deleted"}, "would delete "+vm.Name)
-	}
-	if !cfg.Yes {
-		v.term.Ask("%s and everything in it will be gone. Type its name to delete it: ", vm.Name)
-		answer, err := answers.next(ctx)
-		if !strings.HasSuffix(answer, "\n") {
-			v.term.Line("") // what comes next does not belong behind the question
-		}
-		if err != nil {
-			return err
-		}
-		if answer = strings.TrimSpace(answer); answer != vm.Name {
-			return fmt.Errorf("%q is not its name; nothing is deleted", answer)
-		}
-	}
-	said, err := steps.Remove(ctx, client, vm, v.waiting(vm), func() error {
-		if err := logs.Remove(cfg.StateDir, vm.Name); err != nil {
-			return fmt.Errorf("it is deleted, but not its logs: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	v.became(results, vm, "deleted", said, nil)
-	return nil
-}
-
 // unlessEnded does what may never end, and leaves it alone when ctx ends.
 func unlessEnded(ctx context.Context, do func() error) error {
 	done := make(chan error, 1)
@@ -446,39 +371,6 @@ func unlessEnded(ctx context.Context, do func() error) error {
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	}
-}
-
-// answers are the lines that somebody types, each asked for by itself: what is typed beyond them is for the shell.
-type answers struct {
-	from    *bufio.Reader
-	pending chan answer // of a question that was given up: what is typed is the answer to the next one
-}
-
-type answer struct {
-	text string
-	err  error
-}
-
-// next reads a line with its end, or gives up when ctx ends.
-func (a *answers) next(ctx context.Context) (string, error) {
-	if a.pending == nil {
-		pending := make(chan answer, 1)
-		a.pending = pending
-		go func() {
-			text, err := a.from.ReadString('\n')
-			pending <- answer{text, err}
-		}()
-	}
-	select {
-	case got := <-a.pending:
-		a.pending = nil
-		if got.err != nil && !errors.Is(got.err, io.EOF) {
-			return "", fmt.Errorf("read the answer: %w", got.err)
-		}
-		return got.text, nil
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
 	}
 }
 
