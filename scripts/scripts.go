@@ -7,9 +7,11 @@ import (
 	"strings"
 )
 
-// Session is the program of a guest session; its header says what it wants and what it reports. Work is the rest of it, with
-// EndSessions before it.
+// Session is the program of a guest session; its header says what it wants and what it reports. Files comes before it, and
+// Work is the rest of it, with EndSessions before that.
 var (
+	//go:embed files.sh
+	Files string
 	//go:embed session.sh
 	Session string
 	//go:embed work.sh

@@ -46,6 +46,7 @@ var kinds = map[string]kind{
 	"code.sh":        stepLooked,
 	"subids.sh":      stepLooked,
 	"setup.sh":       stepLooked,
+	"files.sh":       {strict: "set -uo pipefail", functions: []string{"ask_files", "forget_files"}}, // comes before session.sh
 	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}},                   // outlives its steps' failures
 	"work.sh":        {strict: "set -uo pipefail", functions: []string{"begin_watch", "begin_work"}}, // follows session.sh
 	"terminal.sh":    {strict: "set -uo pipefail", functions: []string{"settle_terminal"}},           // comes before a program
@@ -122,7 +123,7 @@ func declared(file *syntax.File) (names []string) {
 // TestLooksSpareTheSession: a look runs in the session's own shell, so that its script must not define again what that one
 // lives by, nor end it.
 func TestLooksSpareTheSession(t *testing.T) {
-	session := declared(parse(t, "session.sh", scripts.Session+scripts.EndSessions+scripts.Work))
+	session := declared(parse(t, "session.sh", scripts.Files+scripts.Session+scripts.EndSessions+scripts.Work))
 	for name, text := range map[string]string{"user.sh": scripts.User, "code.sh": scripts.Code, "subids.sh": scripts.SubIDs, "setup.sh": scripts.Setup} {
 		whole, file := parse(t, name, text), parse(t, name, scripts.Look(text))
 		for _, function := range declared(whole) {

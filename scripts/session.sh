@@ -8,7 +8,7 @@
 #   session_boot_wait  seconds that the boot may still take
 #   session_lock_wait  seconds that another session's guest work may still take
 #   session_values     shell assignments that every step may read (DVM_USER=..., ...)
-#   session_paths      an array of the paths, all absolute, that looks ask find_file about
+#   session_paths      an array of the paths, all absolute, that looks ask find_file about; files.sh comes after it
 #   step_name[i]       for messages; the other arrays have the same indices
 #   step_look[i]       the text of a script that defines look, with the values that it needs; nothing where the step has a check
 #   step_force[i]      1: apply runs also where the check finds nothing to do
@@ -35,7 +35,7 @@ session() {
 	# The lock belongs to the open file, and so to the watcher too: it is free when the work has ended, not before.
 	exec 5<"$HOME"
 	emit hello 0 0 ""
-	session_watcher="" session_locked="" session_first="" session_files_known=""
+	session_watcher="" session_locked="" session_first=""
 	eval "$session_values"
 	if wait_for_boot; then
 		local i failed
@@ -170,8 +170,7 @@ check_step() {
 	why=${why:0:1000}
 }
 
-# find_file PATH sets file_type, file_uid, file_owner and file_mode. It fails for what is not there, or out of sight. One
-# process answers for the files of all steps, until one is applied.
+# find_file PATH sets file_type, file_uid, file_owner and file_mode. It fails for what is not there, or out of sight.
 find_file() {
 	local line
 	[[ -n $session_files_known ]] || find_files
@@ -188,7 +187,7 @@ find_file() {
 find_files() {
 	local line begun="" status=0
 	session_files=() session_files_known=1
-	exec 6< <(exec 3>&- 4<&- 5<&- && LC_ALL=C exec stat -c '%n:%F:%u:%U:%a' -- "${session_paths[@]}" 2>/dev/null)
+	[[ -n $session_asked ]] || ask_files
 	while ((status == 0 || status > 128)); do
 		IFS= read -r -t 1 -u 6 line
 		status=$?
@@ -197,9 +196,10 @@ find_files() {
 			session_files+=("$begun")
 			begun=""
 		elif ((status > 128)) && host_gone; then
-			kill -KILL "$!"
+			kill -KILL "$session_asked"
 			exit
 		fi
 	done
+	session_asked=""
 	exec 6<&-
 }

@@ -44,7 +44,7 @@ begin_work() {
 	flock -n 5 && return
 	emit locked "$1" 0 ""
 	flock -w "$session_lock_wait" 5 || return 1
-	session_files_known=""
+	forget_files
 	return 2
 }
 
@@ -58,7 +58,7 @@ apply_and_check() {
 			emit late "$i" 0 "waited $waited s $other"
 			return 1
 		fi
-		session_files_known=""
+		forget_files
 		apply_step "$i"
 		status=$?
 		if ((status == 0)) || ! is_busy "$i"; then

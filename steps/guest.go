@@ -120,18 +120,22 @@ func shared(vm config.VM) []variable {
 	}
 }
 
-// program is the text that the guest runs: values as quoted data, then the session script, then the one line that calls
-// it, so that a program cut off on its way does nothing. The mode is apply, or check to change nothing.
+// program is the text that the guest runs: values as quoted data, the session script, and the one line that calls it. What it
+// begins with is answered while the rest is read. The mode is apply, or check to change nothing.
 func (g *guest) program(mode string) string {
 	var text strings.Builder
 	assign := assigner(&text)
+	var paths []string
+	for _, step := range g.steps {
+		paths = append(paths, step.files...)
+	}
+	text.WriteString("session_paths=(" + shellescape.QuoteCommand(paths) + ")\n")
+	text.WriteString(scripts.Bare(scripts.Files))
 	assign("session_mode", mode)
 	assign("session_boot_wait", strconv.Itoa(int(bootWithin.Seconds())))
 	assign("session_lock_wait", strconv.Itoa(int(lockWithin.Seconds())))
 	assign("session_values", assignments(shared(g.vm)))
-	var paths []string
 	for i, step := range g.steps {
-		paths = append(paths, step.files...)
 		index := "[" + strconv.Itoa(i) + "]"
 		assign("step_name"+index, step.name)
 		assign("step_force"+index, zeroOrOne(step.force))
@@ -142,7 +146,6 @@ func (g *guest) program(mode string) string {
 		}
 		assign("step_look"+index, look)
 	}
-	text.WriteString("session_paths=(" + shellescape.QuoteCommand(paths) + ")\n")
 	text.WriteString(scripts.Bare(scripts.Session))
 	text.WriteString("\nsession\n")
 	return text.String()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,8 +77,11 @@ func (c *Client) Run(ctx context.Context, instance string, at Place, argv []stri
 			return 0, err
 		}
 	}
-	// The nonce stays as it is, for endInGuest to find.
-	args := c.asUser(instance, at.User, script, append([]string{run.nonce}, veil(append([]string{at.Dir, mode}, argv...)...)...)...)
+	carrying := func(mode string, words []string) []string {
+		veiled := veil(slices.Concat([]string{at.Dir, mode}, words)...)
+		return c.asUser(instance, at.User, script, append([]string{run.nonce}, veiled...)...) // the nonce is for endInGuest to find
+	}
+	args := carrying(mode, argv)
 	if quotedSize(args) > maxQuoted {
 		if term.IsTerminal(int(stdio.In.Fd())) {
 			return 0, fmt.Errorf("the command is %d bytes long as Lima quotes it; beyond %d it goes ahead of standard input, which must not be a terminal then",
@@ -85,7 +89,7 @@ func (c *Client) Run(ctx context.Context, instance string, at Place, argv []stri
 		}
 		words := strings.Join(argv, "\x00") + "\x00"
 		run.ahead = strconv.Itoa(len(words)) + "\n" + words
-		args = c.asUser(instance, at.User, script, append([]string{run.nonce}, veil(at.Dir, "ahead")...)...)
+		args = carrying("ahead", nil)
 	}
 	cmd, err := c.command(args)
 	if err != nil {

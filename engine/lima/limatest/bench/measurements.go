@@ -155,7 +155,7 @@ func (b *bench) severalAlone(names []string, all string) error {
 	}
 	what := fmt.Sprintf("%d VMs with nothing to do, `%s`, and one VM, with a limactl that takes 200 ms and no core", b.vms, all)
 	b.compare(what, took[0].wall, took[1].wall, 2)
-	// Here, since what is measured is the peak of dvm or of a call that it waited for, and a real limactl takes more than dvm.
+	// Here, since a real limactl takes more than dvm, and its peak would count where dvm's own is not known.
 	each := (took[1].memory - took[0].memory) / int64(max(b.vms-1, 1))
 	b.rows = append(b.rows, row{"its memory for each VM more", "", mebibytes(each), "", "less than 1.0 MiB"})
 	b.inWaves(took[0], took[2])

@@ -65,7 +65,7 @@ func (c command) after(before command) command {
 // usage is what a command took.
 type usage struct {
 	wall   time.Duration
-	memory int64 // its peak in bytes; at least this program's own, from which it was forked
+	memory int64 // its own peak in bytes on Linux; elsewhere, and of what is over at once, that of it or of what it waited for
 }
 
 // time runs a command once, and fails where it does.
@@ -96,10 +96,18 @@ func (b *bench) time(c command) (usage, error) {
 		defer out.Close()
 		cmd.Stdout = out
 	}
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return usage{}, err
+	}
+	peak := watchMemory(cmd.Process.Pid)
+	err := cmd.Wait()
 	took := usage{wall: time.Since(begin)}
+	took.memory = peak()
 	if err != nil {
 		return took, fmt.Errorf("%q: %w\n%s", c.args, err, said.Bytes())
+	}
+	if took.memory > 0 {
+		return took, nil
 	}
 	if resources, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		took.memory = resources.Maxrss
@@ -108,6 +116,45 @@ func (b *bench) time(c command) (usage, error) {
 		}
 	}
 	return took, nil
+}
+
+// watchMemory follows a process, and gives a function that ends this and returns the process's peak so far in bytes, or 0 where
+// that is not known. The peak only grows, so that looking now and then misses little.
+func watchMemory(pid int) func() int64 {
+	over, peak := make(chan struct{}), make(chan int64)
+	go func() {
+		most := int64(0)
+		now := time.NewTicker(50 * time.Millisecond)
+		defer now.Stop()
+		for {
+			select {
+			case <-over:
+				peak <- most
+				return
+			case <-now.C:
+				most = max(most, peakMemory(pid))
+			}
+		}
+	}()
+	return func() int64 {
+		close(over)
+		return <-peak
+	}
+}
+
+// peakMemory is what the kernel calls VmHWM, see proc_pid_status(5).
+func peakMemory(pid int) (bytes int64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmHWM:" {
+			kibibytes, _ := strconv.ParseInt(fields[1], 10, 64)
+			return kibibytes << 10
+		}
+	}
+	return 0
 }
 
 // medians runs the commands in turn, so many times, after one round that does not count.
