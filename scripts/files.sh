@@ -19,6 +19,8 @@ forget_files() {
 	exec 6<&-
 }
 
-session_files_known="" session_asked=""
-# What boots is still to change.
-[[ ! -e /run/lima-boot-done ]] || ask_files
+# begin_files asks at once, unless the guest boots, and so is still to change.
+begin_files() {
+	forget_files
+	[[ ! -e /run/lima-boot-done ]] || ask_files
+}

@@ -46,10 +46,10 @@ var kinds = map[string]kind{
 	"code.sh":        stepLooked,
 	"subids.sh":      stepLooked,
 	"setup.sh":       stepLooked,
-	"files.sh":       {strict: "set -uo pipefail", functions: []string{"ask_files", "forget_files"}}, // comes before session.sh
-	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}},                   // outlives its steps' failures
-	"work.sh":        {strict: "set -uo pipefail", functions: []string{"begin_watch", "begin_work"}}, // follows session.sh
-	"terminal.sh":    {strict: "set -uo pipefail", functions: []string{"settle_terminal"}},           // comes before a program
+	"files.sh":       {strict: "set -uo pipefail", functions: []string{"begin_files", "ask_files", "forget_files"}}, // comes before session.sh
+	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}},                                  // outlives its steps' failures
+	"work.sh":        {strict: "set -uo pipefail", functions: []string{"begin_watch", "begin_work"}},                // follows session.sh
+	"terminal.sh":    {strict: "set -uo pipefail", functions: []string{"settle_terminal"}},                          // comes before a program
 	"transaction.sh": {strict: "set -Eeuo pipefail", functions: []string{"busy"}},
 	"copy.sh":        {strict: "set -uo pipefail", functions: []string{"begin", "fail", "finish"}}, // reports what fails
 	"copy-in.sh":     {functions: []string{"copy_in"}},                                             // follows copy.sh

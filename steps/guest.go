@@ -130,7 +130,7 @@ func (g *guest) program(mode string) string {
 		paths = append(paths, step.files...)
 	}
 	text.WriteString("session_paths=(" + shellescape.QuoteCommand(paths) + ")\n")
-	text.WriteString(scripts.Bare(scripts.Files))
+	text.WriteString(scripts.Bare(scripts.Files) + "\nbegin_files\n")
 	assign("session_mode", mode)
 	assign("session_boot_wait", strconv.Itoa(int(bootWithin.Seconds())))
 	assign("session_lock_wait", strconv.Itoa(int(lockWithin.Seconds())))
