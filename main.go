@@ -125,7 +125,7 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 		return err
 	case "env":
 		report, cfg, err := config.Explain(command.Args)
-		warn(cfg, term)
+		heed(cfg, term)
 		if err != nil {
 			return err
 		}
@@ -193,9 +193,6 @@ func newViewer(cfg config.Config) *lima.Client {
 func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
 	// A reader of the output that goes away does not stop them, either; the error is said at the end.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	if cfg.JSON {
-		term.Still()
-	}
 	events := logs.JSONLines(stdout, cfg.JSON)
 	outcomes := make([]logs.Outcome, len(cfg.VMs)) // in the order of the VMs
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
@@ -318,7 +315,7 @@ func plan(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io
 // the list that names them comes with it.
 func load(ctx context.Context, names []string, term *logs.Terminal) (config.Config, *lima.Roster, error) {
 	cfg, err := config.Load(names)
-	warn(cfg, term)
+	heed(cfg, term)
 	if err != nil || !cfg.All {
 		return cfg, nil, err
 	}
@@ -334,8 +331,11 @@ func load(ctx context.Context, names []string, term *logs.Terminal) (config.Conf
 	return cfg, roster, err
 }
 
-// warn says what is odd about the environment.
-func warn(cfg config.Config, term *logs.Terminal) {
+// heed has the terminal be as the environment wants it, and says what is odd about that.
+func heed(cfg config.Config, term *logs.Terminal) {
+	if cfg.JSON {
+		term.Still()
+	}
 	for _, warning := range cfg.Warnings {
 		term.Warn(warning)
 	}

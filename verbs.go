@@ -80,10 +80,7 @@ func (v verb) waiting(vm config.VM) func(why string) {
 
 func (v verb) load(how func([]string) (config.Config, error), names []string) (config.Config, error) {
 	cfg, err := how(names)
-	if cfg.JSON {
-		v.term.Still()
-	}
-	warn(cfg, v.term)
+	heed(cfg, v.term)
 	return cfg, err
 }
 
