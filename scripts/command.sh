@@ -12,9 +12,8 @@ set -uo pipefail
 
 nonce=$1 dir=$2 mode=$3
 shift 3
-trap : TERM # what ends all shells, as pkill bash, is not to end this one
+trap : HUP INT QUIT TERM # for the command alone, which has them as they were; also where pkill bash or kill 0 sends them
 if [[ $mode == terminal ]]; then
-	trap : INT QUIT # for the command, which has them as they were
 	settle_terminal
 else
 	printf '%s hello\n' "$nonce" >&2
