@@ -62,11 +62,9 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 		return nil
 	}
 	if !vm.Force {
-		var unsaved []string
-		err := v.showing(vm, "rm", "looks for work that would be lost", func() (err error) {
-			unsaved, err = steps.Unsaved(ctx, client, vm, v.waiting(vm))
-			return err
-		})
+		shown := v.show(vm, "rm", "looks for work that would be lost")
+		unsaved, err := steps.Unsaved(ctx, client, vm, v.waiting(vm))
+		shown.End()
 		if err != nil {
 			return err
 		}
@@ -97,17 +95,14 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 			return fmt.Errorf("%q is not its name; nothing is deleted", answer)
 		}
 	}
-	forget := func() error {
+	shown := v.show(vm, "rm", "deletes it")
+	said, err := steps.Remove(ctx, client, vm, v.waiting(vm), func() error {
 		if err := logs.Remove(cfg.StateDir, vm.Name); err != nil {
 			return fmt.Errorf("it is deleted, but not its logs: %w", err)
 		}
 		return nil
-	}
-	said := ""
-	err = v.showing(vm, "rm", "deletes it", func() (err error) {
-		said, err = steps.Remove(ctx, client, vm, v.waiting(vm), forget)
-		return err
 	})
+	shown.End()
 	if err != nil {
 		return err
 	}

@@ -65,12 +65,11 @@ func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) erro
 	return steps.Ready(ctx, client, vm, tell(engine.Waiting), tell(engine.Doing))
 }
 
-// showing does what may take its time, and shows meanwhile what that is.
-func (v verb) showing(vm config.VM, verb, doing string, do func() error) error {
+// show shows what a verb does that may take its time, until End is called.
+func (v verb) show(vm config.VM, verb, doing string) *logs.Progress {
 	shown := logs.NewProgress(v.term, vm.Name, "")
-	defer shown.End()
 	shown.Observe(engine.Event{Step: verb, State: engine.Doing, Why: doing})
-	return do()
+	return shown
 }
 
 // waiting says for whom or what a VM's turn waits.
@@ -300,11 +299,9 @@ func (v verb) stop(ctx context.Context) error {
 		workers.Go(func() {
 			ctx, cancel := within(ctx, vm.Timeout)
 			defer cancel()
-			said := ""
-			err := v.showing(vm, "stop", "shuts down", func() (err error) {
-				said, err = steps.Stop(ctx, client, vm, v.waiting(vm))
-				return err
-			})
+			shown := v.show(vm, "stop", "shuts down")
+			said, err := steps.Stop(ctx, client, vm, v.waiting(vm))
+			shown.End()
 			v.became(results, vm, "stopped", said, err)
 			if err != nil {
 				mu.Lock()

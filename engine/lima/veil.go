@@ -1,9 +1,6 @@
 package lima
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // unveil is a program for bash -c. Its arguments are a script and what the script gets, each as veil writes it.
 const unveil = `words=() && for word; do printf -v word %b "$word" && words+=("$word"); done && set -- "${words[@]:1}" && eval "${words[0]}"`
@@ -14,6 +11,7 @@ const maxVeiled = 4 << 10
 // veil writes words as bash's `printf %b` reads them, and no pattern matches them unless they are long. What carries a command
 // has its words as arguments as long as it runs, and is not what pgrep -f and pkill -f in the guest are to find.
 func veil(words ...string) []string {
+	const digits = "0123456789abcdef"
 	size := 0
 	for _, word := range words {
 		size += len(word)
@@ -24,11 +22,11 @@ func veil(words ...string) []string {
 			veiled[i] = strings.ReplaceAll(word, `\`, `\\`)
 			continue
 		}
-		var letters strings.Builder
+		var letters []byte
 		for _, letter := range []byte(word) {
-			fmt.Fprintf(&letters, `\x%02x`, letter)
+			letters = append(letters, '\\', 'x', digits[letter>>4], digits[letter&0xf])
 		}
-		veiled[i] = letters.String()
+		veiled[i] = string(letters)
 	}
 	return veiled
 }
