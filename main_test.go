@@ -314,7 +314,7 @@ func gone(ts *testscript.TestScript, neg bool, args []string) {
 	var out []byte
 	if !eventually(func() bool {
 		var err error
-		out, err = inGuest(ts, args[0], "! ps -eo args | grep '"+args[1]+"'", nil)
+		out, err = inGuest(ts, args[0], "all=$(ps -eo args) && ! grep '"+args[1]+"' <<<\"$all\"", nil)
 		return err == nil
 	}) {
 		ts.Fatalf("in the guest: %s: still there: %s", args[1], out)

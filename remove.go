@@ -62,8 +62,8 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 		return nil
 	}
 	if !vm.Force {
-		shown := v.show(vm, "rm", "looks for work that would be lost")
-		unsaved, err := steps.Unsaved(ctx, client, vm, v.waiting(vm))
+		shown := v.show(vm, "rm")
+		unsaved, err := steps.Unsaved(ctx, client, vm, shown.waiting, shown.doing)
 		shown.End()
 		if err != nil {
 			return err
@@ -95,8 +95,8 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 			return fmt.Errorf("%q is not its name; nothing is deleted", answer)
 		}
 	}
-	shown := v.show(vm, "rm", "deletes it")
-	said, err := steps.Remove(ctx, client, vm, v.waiting(vm), func() error {
+	shown := v.show(vm, "rm")
+	said, err := steps.Remove(ctx, client, vm, shown.waiting, shown.doing, func() error {
 		if err := logs.Remove(cfg.StateDir, vm.Name); err != nil {
 			return fmt.Errorf("it is deleted, but not its logs: %w", err)
 		}

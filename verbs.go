@@ -57,24 +57,28 @@ func failed(ctx context.Context, what string, vm config.VM, err error) error {
 
 // await returns once a VM can be worked in, and shows what it waits for.
 func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) error {
-	showing := logs.NewProgress(v.term, vm.Name, "")
-	defer showing.End()
-	tell := func(state engine.State) func(string) {
-		return func(why string) { showing.Observe(engine.Event{Step: "instance", State: state, Why: why}) }
-	}
-	return steps.Ready(ctx, client, vm, tell(engine.Waiting), tell(engine.Doing))
+	shown := v.show(vm, "instance")
+	defer shown.End()
+	return steps.Ready(ctx, client, vm, shown.waiting, shown.doing)
 }
 
-// show shows what a verb does that may take its time, until End is called.
-func (v verb) show(vm config.VM, verb, doing string) *logs.Progress {
-	shown := logs.NewProgress(v.term, vm.Name, "")
-	shown.Observe(engine.Event{Step: verb, State: engine.Doing, Why: doing})
-	return shown
+// shown is a VM's live line while something is done to it by the name of step.
+type shown struct {
+	*logs.Progress
+	step string
 }
 
-// waiting says for whom or what a VM's turn waits.
-func (v verb) waiting(vm config.VM) func(why string) {
-	return func(why string) { v.term.Line("%s: waits %s", vm.Name, logs.Clean(why)) }
+// show begins a live line; End must be called.
+func (v verb) show(vm config.VM, step string) shown {
+	return shown{logs.NewProgress(v.term, vm.Name, ""), step}
+}
+
+func (s shown) waiting(why string) {
+	s.Observe(engine.Event{Step: s.step, State: engine.Waiting, Why: why})
+}
+
+func (s shown) doing(what string) {
+	s.Observe(engine.Event{Step: s.step, State: engine.Doing, Why: what})
 }
 
 func (v verb) load(how func([]string) (config.Config, error), names []string) (config.Config, error) {
@@ -299,8 +303,8 @@ func (v verb) stop(ctx context.Context) error {
 		workers.Go(func() {
 			ctx, cancel := within(ctx, vm.Timeout)
 			defer cancel()
-			shown := v.show(vm, "stop", "shuts down")
-			said, err := steps.Stop(ctx, client, vm, v.waiting(vm))
+			shown := v.show(vm, "stop")
+			said, err := steps.Stop(ctx, client, vm, shown.waiting, shown.doing)
 			shown.End()
 			v.became(results, vm, "stopped", said, err)
 			if err != nil {

@@ -12,7 +12,10 @@ set -uo pipefail
 
 nonce=$1 dir=$2 mode=$3
 shift 3
-trap : HUP INT QUIT TERM # for the command alone, which has them as they were; also where pkill bash or kill 0 sends them
+# Also where pkill bash or kill 0 sends them, they are for the command alone, which has them as they were.
+trap : INT QUIT USR1 USR2 PIPE ALRM TERM
+# A terminal that hangs up tells the session's leader alone, and sudo no more than this shell: all ends when both have.
+[[ $mode == terminal ]] || trap : HUP
 if [[ $mode == terminal ]]; then
 	settle_terminal
 else

@@ -159,7 +159,7 @@ check_step() {
 	else
 		fetch_work
 		why=$(
-			exec 3>&- 4<&- 5<&-
+			exec 3>&- 4<&- 5<&- 6<&-
 			eval "$session_values"
 			eval "${step_values[$1]}"
 			eval "${step_script[$1]}"

@@ -98,7 +98,7 @@ await_turn() {
 is_busy() {
 	[[ -n ${step_turn[$1]} ]] || return 1
 	other=$(
-		exec 3>&- 4<&- 5<&-
+		exec 3>&- 4<&- 5<&- 6<&-
 		eval "${step_turn[$1]}"
 		busy
 	) || return 1
@@ -109,13 +109,13 @@ apply_step() {
 	local i=$1
 	if [[ ${step_root[i]} == 1 ]]; then
 		# The program goes over stdin, where ps can't see it.
-		sudo -n bash -c 'eval "$(</dev/stdin)"' 3>&- 4<&- 5<&- <<<"$session_values
+		sudo -n bash -c 'eval "$(</dev/stdin)"' 3>&- 4<&- 5<&- 6<&- <<<"$session_values
 ${step_values[i]}
 ${step_script[i]}
 apply </dev/null"
 	else
 		(
-			exec 3>&- 4<&- 5<&-
+			exec 3>&- 4<&- 5<&- 6<&-
 			eval "$session_values"
 			eval "${step_values[i]}"
 			eval "${step_script[i]}"

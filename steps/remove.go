@@ -13,14 +13,16 @@ import (
 )
 
 // Unsaved lists the work in a VM that would be lost with it, a line each. An error means that nobody could look.
-func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) ([]string, error) {
+// waiting and doing are told what Ready's are, and doing of the look.
+func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) ([]string, error) {
 	if !client.Alive(vm.Instance) {
 		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
 			"dvm %[1]s starts it; DVM_FORCE=1 dvm rm %[1]s deletes it unseen", vm.Name)
 	}
-	if err := Ready(ctx, client, vm, waiting, func(string) {}); err != nil {
+	if err := Ready(ctx, client, vm, waiting, doing); err != nil {
 		return nil, err
 	}
+	doing("looks for work that would be lost")
 	found, err := client.Unsaved(ctx, vm.Instance, vm.Name)
 	if err != nil {
 		return nil, fmt.Errorf("look for work that would be lost: %w", err)
@@ -33,9 +35,9 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, waiting fun
 	return lines, nil
 }
 
-// Remove deletes a VM, and says what became of it. One that does not exist is no error. waiting is told for whom it waits; forget
-// is to take away what is kept of the VM elsewhere, before another one has its turn.
-func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string), forget func() error) (said string, err error) {
+// Remove deletes a VM, and says what became of it. One that does not exist is no error. waiting is told for whom it waits,
+// and doing what it does then; forget is to take away what is kept of the VM elsewhere, before another one has its turn.
+func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string), forget func() error) (said string, err error) {
 	lock, unlock, err := exclusive(ctx, client, vm, waiting)
 	if err != nil {
 		return "", err
@@ -50,6 +52,7 @@ func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting func
 			return "", err
 		}
 	}
+	doing("deletes it")
 	if err := client.Delete(ctx, lock, vm.Instance); err != nil {
 		return "", err
 	}

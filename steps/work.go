@@ -97,8 +97,8 @@ func Idle(client *lima.Client, vm config.VM) (why string, err error) {
 }
 
 // Stop stops a VM, and says what became of it. One that does not run, or does not exist, is no error. waiting is told for
-// whom it waits.
-func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (said string, err error) {
+// whom it waits, and doing what it does then.
+func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) (said string, err error) {
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
 		return "", err
@@ -125,6 +125,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting func(w
 		return "", engine.Advise(fmt.Errorf("%s has the status %q, so it can't be shut down", vm.Instance, found.Status),
 			"limactl stop --force %s ends it; what the guest has not written to its disk is lost", vm.Instance)
 	}
+	doing("shuts down")
 	return "stopped", client.Stop(ctx, lock, vm.Instance)
 }
 

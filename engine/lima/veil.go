@@ -8,8 +8,9 @@ const unveil = `words=() && for word; do printf -v word %b "$word" && words+=("$
 // maxVeiled bounds what is written letter by letter, in bytes: four times as many go over the wire.
 const maxVeiled = 4 << 10
 
-// veil writes words as bash's `printf %b` reads them, and no pattern matches them unless they are long. What carries a command
-// has its words as arguments as long as it runs, and is not what pgrep -f and pkill -f in the guest are to find.
+// veil writes words as bash's `printf %b` reads them, and no pattern for a word matches it unless they are long. What carries a
+// command has its words as arguments as long as it runs, and is not what pgrep -f and pkill -f in the guest are to find. What
+// sudo writes to the guest's journal has them in that form, too.
 func veil(words ...string) []string {
 	const digits = "0123456789abcdef"
 	size := 0

@@ -41,9 +41,10 @@ func (s *server) runOnTerminal(req request, std streams, p *peer) (int, error) {
 	}
 	pts.Close()
 	go func() {
-		// The end of its input is that of the terminal. To close this end would wait for the read below.
+		// The end of its input is that of the terminal, of which the kernel tells the session's leader alone. To close this end
+		// would wait for the read below.
 		_, _ = io.Copy(ptm, std.stdin)
-		_ = syscall.Kill(-pid, syscall.SIGHUP)
+		_ = syscall.Kill(pid, syscall.SIGHUP)
 	}()
 	go func() {
 		for size := range p.resized {
