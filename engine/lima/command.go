@@ -214,6 +214,9 @@ func (g *guestCommand) sendAhead() error {
 	return nil
 }
 
+// signalled is the exit code of a process that a signal ended, as ProcessState has it.
+const signalled = -1
+
 // nobodyReads is the status of a command that writes what nobody reads.
 const nobodyReads = 128 + int(syscall.SIGPIPE)
 
@@ -286,8 +289,14 @@ func (g *guestCommand) endInGuest(ctx context.Context, begun bool) {
 		input += "may begin\n"
 	}
 	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.Bare(scripts.EndSessions+scripts.EndCommand))
-	// Where it fails, nothing can be reached that could be ended.
-	_, _ = g.client.runWith(ctx, args, strings.NewReader(input), nil)
+	for range 2 {
+		// Where it fails, nothing can be reached that could be ended. But a signal to dvm's process group may meet a limactl that
+		// has none of its own yet.
+		_, err := g.client.runWith(ctx, args, strings.NewReader(input), nil)
+		if limactl, failed := errors.AsType[*CommandError](err); !failed || limactl.Code != signalled {
+			return
+		}
+	}
 }
 
 // trailer passes stderr on, byte for byte, and takes out `NONCE hello` and `NONCE STATUS` lines wherever they stand. Before
