@@ -39,6 +39,9 @@ func showEnvironment(report config.Report, cfg config.Config, stdout io.Writer) 
 func doctor(ctx context.Context, stdout io.Writer, term *logs.Terminal) error {
 	cfg, wrong := config.Check()
 	found := steps.Doctor(ctx, newViewer(cfg), cfg, logs.Dirs(cfg.StateDir), wrong)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // it is no verdict of limactl's
+	}
 	for _, diagnosis := range found {
 		var err error
 		if cfg.JSON {

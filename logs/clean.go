@@ -16,7 +16,7 @@ func Clean(line string) string {
 	if plain(line) {
 		return line
 	}
-	line = strip(strings.ToValidUTF8(line, "\uFFFD"))
+	line = strings.TrimRight(strip(strings.ToValidUTF8(line, "\uFFFD")), "\r") // behind which a control sequence stood
 	return line[strings.LastIndexByte(line, '\r')+1:]
 }
 

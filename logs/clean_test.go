@@ -15,6 +15,8 @@ func TestClean(t *testing.T) {
 		{"title", "\x1b]0;title\x07a", "a"},
 		{"title ended by ST", "\x1b]0;títle\x1b\\a", "a"},
 		{"clipboard", "\x1b]52;c;c3RvbGVu\x07a", "a"},
+		{"colour that ends behind the line", "\x1b[31mred\r\x1b[0m", "red"},
+		{"a spinner's end", "10%\r100%\r\x1b[?25h", "100%"},
 		{"cursor", "a\x1b[2J\x1b[1;1Hb", "ab"},
 		{"device control", "\x1bP1$r0m\x1b\\a", "a"},
 		{"cut off", "a\x1b[", "a"},

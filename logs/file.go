@@ -18,6 +18,9 @@ const (
 // older is the name of a log's last generation.
 func older(path string) string { return path + ".1" }
 
+// newer is the name of a file until it takes another's place.
+func newer(path string) string { return path + ".new" }
+
 // logFile is a log that may still be held in memory. It is bounded: what a guest prints for ever must not fill the disk.
 type logFile struct {
 	path string
@@ -88,15 +91,13 @@ func (l *logFile) startAnew() error {
 	if last, err := os.Open(older(l.path)); err == nil {
 		defer func() { go last.Close() }()
 	}
-	if err := remove(older(l.path)); err != nil {
-		return fmt.Errorf("start the log anew: %w", err)
-	}
-	if err := os.Rename(l.path, older(l.path)); err != nil {
-		return fmt.Errorf("start the log anew: %w", err)
-	}
-	file, err := openPrivate(l.path, os.O_TRUNC)
+	// First, since nothing is to be given up where no file can be made.
+	file, err := openPrivate(newer(l.path), os.O_TRUNC)
 	if err != nil {
 		return fmt.Errorf("start the log anew: %w", err)
+	}
+	if err := shift(l.path); err != nil {
+		return fmt.Errorf("start the log anew: %w", errors.Join(err, file.Close()))
 	}
 	_ = l.file.Close() // it was written unbuffered
 	l.gone += int64(l.last)
@@ -107,6 +108,17 @@ func (l *logFile) startAnew() error {
 	}
 	_, err = l.append([]byte(note + "\n"))
 	return err
+}
+
+// shift makes of a log its last generation, and of a newer one the log.
+func shift(path string) error {
+	if err := remove(older(path)); err != nil {
+		return err
+	}
+	if err := os.Rename(path, older(path)); err != nil {
+		return err
+	}
+	return os.Rename(newer(path), path)
 }
 
 func (l *logFile) close() error {
@@ -128,16 +140,26 @@ func remove(path string) error {
 
 func failedPath(path string) string { return path[:len(path)-len(".log")] + ".failed.log" }
 
-// keepFailed gives the log and its last generation second names that the next run leaves alone.
+// keepFailed gives the log and its last generation second names that the next run leaves alone. Where it can't, those of the
+// failure before stay.
 func keepFailed(path string) error {
 	kept := failedPath(path)
-	for from, to := range map[string]string{path: kept, older(path): older(kept)} {
-		if err := remove(to); err != nil {
-			return fmt.Errorf("keep the log: %w", err)
-		}
-		if err := os.Link(from, to); err != nil && (from == path || !errors.Is(err, fs.ErrNotExist)) {
-			return fmt.Errorf("keep the log: %w", err)
+	err := replace(path, kept)
+	if err == nil {
+		if err = replace(older(path), older(kept)); errors.Is(err, fs.ErrNotExist) {
+			err = remove(older(kept))
 		}
 	}
+	if err != nil {
+		return fmt.Errorf("keep the log: %w", err)
+	}
 	return nil
+}
+
+// replace makes of to a second name of the file from.
+func replace(from, to string) error {
+	if err := errors.Join(remove(newer(to)), os.Link(from, newer(to))); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(newer(to), to), remove(newer(to))) // which stays where both are one file already
 }

@@ -69,3 +69,44 @@ func TestLogIsBounded(t *testing.T) {
 		t.Errorf("%d bytes are kept", kept)
 	}
 }
+
+// TestLogStaysWhereNoneCanBeMade: a log that can't start anew, or be kept, takes away nothing that is there.
+func TestLogStaysWhereNoneCanBeMade(t *testing.T) {
+	log := newLog(t)
+	if err := log.begin(); err != nil {
+		t.Fatal(err)
+	}
+	writeLines(t, log, "the cause\n", 1)
+	writeLines(t, log, strings.Repeat("x", maxLog-100)+"\n", 1)
+	if err := os.Mkdir(newer(log.path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := log.Write([]byte(strings.Repeat("y", 100) + "\n")); err == nil {
+			t.Error("it is written where no file can be made")
+		}
+	}
+	if text := read(t, log.path); !strings.HasPrefix(text, "the cause\n") {
+		t.Errorf("the log begins with %.20q", text)
+	}
+
+	kept := failedPath(log.path)
+	if err := keepFailed(log.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := keepFailed(log.path); err != nil {
+		t.Errorf("a second time: %v", err)
+	}
+	if err := os.Remove(log.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := keepFailed(log.path); err == nil {
+		t.Error("a log that is gone is kept")
+	}
+	if text := read(t, kept); !strings.HasPrefix(text, "the cause\n") {
+		t.Errorf("the failed log begins with %.20q", text)
+	}
+	if _, err := os.Stat(newer(kept)); err == nil {
+		t.Error("a name is left over")
+	}
+}

@@ -86,11 +86,32 @@ func makePrivate(dir string) error {
 
 func openEvents(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > maxEvents {
-		if err := os.Rename(path, older(path)); err != nil {
+		if err := os.Rename(path, older(path)); err != nil && !errors.Is(err, fs.ErrNotExist) { // another run's turn to do so
 			return nil, err
 		}
 	}
-	return openPrivate(path, os.O_APPEND)
+	file, err := openPrivate(path, os.O_APPEND)
+	if err != nil || endsLine(path) {
+		return file, err
+	}
+	// A full disk took the end of an object; the next one is to be whole.
+	_, _ = file.WriteString("\n")
+	return file, nil
+}
+
+// endsLine tells whether a file ends with a line's end, or has nothing.
+func endsLine(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer file.Close()
+	last := make([]byte, 1)
+	if _, err := file.Seek(-1, io.SeekEnd); err != nil {
+		return true
+	}
+	_, err = file.Read(last)
+	return err != nil || last[0] == '\n'
 }
 
 func openPrivate(path string, flag int) (*os.File, error) {

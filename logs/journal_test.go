@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +42,32 @@ func TestEventsStayBounded(t *testing.T) {
 		if text := read(t, path+".1"); text != strings.Repeat(filler, maxEvents+1) {
 			t.Errorf("the generation before is %d bytes that begin with %.1q", len(text), text)
 		}
+	}
+}
+
+// TestEventsAreWhole: what a full disk left of an object does not spoil the next one.
+func TestEventsAreWhole(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "app", eventsLog)
+	const cut = `{"time":"2026-01-01T00`
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(cut), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		journal, err := OpenJournal(dir, "app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(journal.Record(engine.Event{Step: "user", State: engine.OK}), journal.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := strings.Split(strings.TrimSuffix(read(t, path), "\n"), "\n")
+	if len(lines) != 3 || lines[0] != cut || !json.Valid([]byte(lines[1])) || !json.Valid([]byte(lines[2])) {
+		t.Errorf("it has %q", lines)
 	}
 }
 

@@ -3,6 +3,7 @@ package logs
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -34,7 +35,8 @@ func NewMask(values []string) *Mask {
 	for _, value := range values {
 		whole, lines := flatten(value)
 		m.add(whole, leastSecret)
-		m.add(strings.Join(lines, `\n`), leastSecret)
+		_, escaped := flatten(strings.ReplaceAll(value, "\t", `\t`))
+		m.add(strings.Join(escaped, `\n`), leastSecret)
 		for _, line := range lines {
 			m.add(line, leastLine)
 		}
@@ -67,24 +69,19 @@ func (m *Mask) add(secret string, least int) {
 		if !slices.Contains(m.secrets, form) {
 			m.secrets = append(m.secrets, form)
 			m.begins[form[0]] = true
+			m.begins['\\'] = true // any letter may be written so
 		}
 	}
 }
 
 // forms are the ways in which programs print a secret. What backslashes add to it is no matter here.
 func forms(secret string) []string {
-	var octal, json strings.Builder // of letters beyond ASCII: in $'…' of a shell whose locale has none, and in JSON
-	for _, r := range secret {
-		if r < utf8.RuneSelf {
-			octal.WriteRune(r)
-			json.WriteRune(r)
-			continue
-		}
-		for _, b := range []byte(string(r)) {
+	var octal strings.Builder // $'…' of a shell whose locale has no letters beyond ASCII
+	for _, b := range []byte(secret) {
+		if b < utf8.RuneSelf {
+			octal.WriteByte(b)
+		} else {
 			fmt.Fprintf(&octal, `\%03o`, b)
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&json, `\u%04x`, unit)
 		}
 	}
 	return []string{
@@ -92,7 +89,6 @@ func forms(secret string) []string {
 		strings.ReplaceAll(secret, "'", `'\''`),
 		strings.ReplaceAll(secret, "'", `'"'"'`),
 		octal.String(),
-		json.String(),
 	}
 }
 
@@ -162,9 +158,14 @@ func (m *Mask) match(text string) (length, begun int) {
 		at, gap, found := 0, 0, 0
 		for at < len(text) && found < len(secret) {
 			if text[at] == secret[found] {
-				found++
-				gap = 0
-			} else if gap++; gap > maxGap || strings.IndexByte("\n\r\t\\", text[at]) < 0 {
+				at, found, gap = at+1, found+1, 0
+				continue
+			}
+			if letter, length := jsonLetter(text[at:]); length > 0 && strings.HasPrefix(secret[found:], letter) {
+				at, found, gap = at+length, found+len(letter), 0
+				continue
+			}
+			if gap++; gap > maxGap || strings.IndexByte("\n\r\t\\", text[at]) < 0 {
 				break
 			}
 			at++
@@ -177,6 +178,27 @@ func (m *Mask) match(text string) (length, begun int) {
 		}
 	}
 	return length, begun
+}
+
+// jsonLetter is the letter that the text begins with as `\u` and four digits, or twice that, and the length of it there: 0 where
+// it does not. Programs write some ASCII so, too.
+func jsonLetter(text string) (letter string, length int) {
+	const unit = len(`\u0000`)
+	var units []uint16
+	for at := 0; len(text) >= at+unit && strings.HasPrefix(text[at:], `\u`) && len(units) < 2; at += unit {
+		value, err := strconv.ParseUint(text[at+len(`\u`):at+unit], 16, 16)
+		if err != nil {
+			break
+		}
+		units = append(units, uint16(value))
+		if !utf16.IsSurrogate(rune(value)) {
+			break
+		}
+	}
+	if len(units) == 0 {
+		return "", 0
+	}
+	return string(utf16.Decode(units)), len(units) * unit
 }
 
 // maskedLines cleans a stream of lines, and hides what is in it. It holds back what may be the beginning of a secret.

@@ -88,7 +88,7 @@ func writeLogs(w io.Writer, dir string) error {
 func Remove(stateDir, vm string) error {
 	dir := filepath.Join(stateDir, vm)
 	for _, name := range []string{limaLog, setupLog, failedPath(limaLog), failedPath(setupLog), eventsLog} {
-		for _, generation := range []string{name, older(name)} {
+		for _, generation := range []string{name, older(name), newer(name), newer(older(name))} {
 			if err := remove(filepath.Join(dir, generation)); err != nil {
 				return fmt.Errorf("delete the logs: %w", err)
 			}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lists the work under every /home/*/code/VM that would be lost with the VM: what is not committed, also in a repository's
-# worktrees elsewhere, or on no remote outside of the guest, or in no repository.
+# worktrees elsewhere, or on no remote outside of the guest, also in what is left of a submodule, or in no repository.
 #
 # Arguments: VM. Runs as root, and git as the owner of each repository, whose configuration can name programs to run.
 # Results on stdout: lines PATH<TAB>WHAT; last a line `done`, without which nobody looked at everything.
@@ -8,12 +8,13 @@ set -uo pipefail
 
 say() { printf '%s\t%s\n' "$1" "$2"; }
 
-# run_git REPOSITORY WORD... runs git as the owner.
+# run_git REPOSITORY WORD... runs git as the owner. A repository that is damaged is not taken for a part of one above it.
 run_git() {
 	local repository=$1 owner
 	shift
 	owner=$(stat -c %U -- "$repository") || return
-	LC_ALL=C sudo -n -H -u "$owner" -- git -C "$repository" --no-optional-locks -c core.fsmonitor=false "$@" </dev/null
+	LC_ALL=C sudo -n -H -u "$owner" -- env "GIT_CEILING_DIRECTORIES=${repository%/*}" \
+		git -C "$repository" --no-optional-locks -c core.fsmonitor=false "${git_options[@]}" "$@" </dev/null
 }
 
 # lasting_remotes sets remotes to git's options for all remote branches that lie outside of the guest.
@@ -69,9 +70,16 @@ look_into_tree() {
 	done < <(run_git "$1" ls-files -v -z 2>/dev/null)
 	found=${found%$'\n'}
 	report "$1" 'hidden from git'
+	# What was not committed when a rebase or merge began that has not ended.
+	ask "$1" rev-parse --git-path rebase-merge/autostash --git-path rebase-apply/autostash --git-path MERGE_AUTOSTASH || return
+	while IFS= read -r file; do
+		[[ $file == /* ]] || file=$1/$file
+		[[ ! -e $file ]] || say "$1" "stashed: ${file##*/} of what goes on there"
+	done <<<"$found"
 }
 
-# look_into_worktrees REPOSITORY CODE looks into those that are not under CODE, where they are found anyway, once each.
+# look_into_worktrees REPOSITORY CODE looks into those that were not found under CODE, once each. There, what has no .git is the
+# directory of a submodule's repository, or holds loose files.
 look_into_worktrees() {
 	local found line tree=
 	ask "$1" worktree list --porcelain || return
@@ -80,7 +88,7 @@ look_into_worktrees() {
 		'worktree '*) tree=${line#worktree } ;;
 		bare) tree= ;;
 		'')
-			if [[ -d $tree && $tree/ != "$2"/* && -z ${looked[$tree]-} ]]; then
+			if [[ -d $tree && -z ${looked[$tree]-} && (-e $tree/.git || $tree/ != "$2"/*) ]]; then
 				looked[$tree]=1
 				look_into_tree "$tree"
 			fi
@@ -90,9 +98,26 @@ look_into_worktrees() {
 }
 
 look_into_repository() {
-	local found remotes
 	look_into_tree "$1" || return
 	look_into_worktrees "$1" "$2"
+	look_into_commits "$1"
+	look_into_modules "$1"
+}
+
+# look_into_modules looks into the repositories of submodules that are in the tree no more.
+look_into_modules() {
+	local head dir tree git_options=(--git-dir=. --work-tree=.)
+	[[ -d $1/.git/modules ]] || return 0
+	while IFS= read -r -d '' head; do
+		dir=${head%/HEAD}
+		[[ -d $dir/objects ]] || continue
+		tree=$(run_git "$dir" config core.worktree) && [[ -e $dir/$tree/.git ]] && continue
+		look_into_commits "$dir"
+	done < <(find "$1/.git/modules" -name HEAD -type f -print0)
+}
+
+look_into_commits() {
+	local found remotes
 	ask "$1" stash list || return
 	report "$1" 'stashed'
 	lasting_remotes "$1"
@@ -110,6 +135,7 @@ look_into() {
 	local path repositories=() loose=()
 	while IFS= read -r -d '' path; do
 		repositories+=("${path%/.git}")
+		looked[${path%/.git}]=1
 	done < <(find "$1" -name .git -prune -print0)
 	if ((${#repositories[@]} > 0)) && ! command -v git >/dev/null; then
 		say "$1" "it holds a repository, and there is no git to look into it"
@@ -126,6 +152,7 @@ look_into() {
 complaints=$(mktemp) || exit
 trap 'rm -f -- "$complaints"' EXIT
 declare -A looked=()
+git_options=()
 seen=
 for code in /home/*/code/"$1"; do
 	[[ -d $code ]] || continue
