@@ -161,11 +161,7 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 	for {
 		select {
 		case err := <-ended:
-			select { // what it said last may still be in the pipe, which ssh's master may hold open
-			case <-read:
-			case <-trailer.done:
-			case <-time.After(fenceWithin):
-			}
+			trailer.await(ctx, read)
 			status, err := g.status(err, trailer)
 			if ctx.Err() != nil && err != nil {
 				err = context.Cause(ctx)
@@ -312,6 +308,7 @@ type trailer struct {
 	unread chan struct{} // closed once nobody reads what is passed on
 	result int
 	passed bool
+	flow   flow
 }
 
 func newTrailer(w io.Writer, nonce string) *trailer {
@@ -396,8 +393,32 @@ func (t *trailer) write(p []byte) {
 		return
 	}
 	t.passed = true
-	if _, err := t.w.Write(p); errors.Is(err, syscall.EPIPE) && !closed(t.unread) {
-		close(t.unread)
+	t.flow.pass(func() {
+		if _, err := t.w.Write(p); errors.Is(err, syscall.EPIPE) && !closed(t.unread) {
+			close(t.unread)
+		}
+	})
+}
+
+// await waits, once limactl has ended, until all is passed on that it said, and the status is known. What it said last may still
+// be in the pipe, which ssh's master may hold open.
+func (t *trailer) await(ctx context.Context, read <-chan struct{}) {
+	patience := time.NewTicker(fenceWithin)
+	defer patience.Stop()
+	t.flow.moves() // from now on
+	for {
+		select {
+		case <-read:
+			return
+		case <-t.done:
+			return
+		case <-ctx.Done():
+			return
+		case <-patience.C:
+			if !t.flow.moves() {
+				return
+			}
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 
 const (
 	helloWithin = 30 * time.Second // from the program's last byte to the guest's first word
-	fenceWithin = 2 * time.Second  // from a step's result to the end of its output, which comes by another pipe
+	fenceWithin = 2 * time.Second  // of silence, from a step's result to the end of its output, which comes by another pipe
 	leaveWithin = 5 * time.Second  // for the guest to end what it runs, once the lifeline is cut
 	maxText     = 4 << 10          // bytes of a marker's text: the session script cuts it to a thousand letters
 )
@@ -56,6 +56,7 @@ type Session struct {
 	ended    chan error
 	status   error // of limactl, once it has ended
 	nonce    string
+	output   flow
 }
 
 // Connect starts the connection for a session, and does not wait for it.
@@ -148,7 +149,7 @@ func (s *Session) Run(ctx context.Context, task Task, report func(Marker) error,
 	})
 	s.leave(err == nil)
 	if errors.Is(err, errDisconnected) {
-		awaitFence(ctx, fences, -1, math.MaxInt) // limactl's last words, which say why
+		s.awaitFence(ctx, fences, -1, math.MaxInt) // limactl's last words, which say why
 	}
 	s.closePipes()
 	go func() {
@@ -180,7 +181,7 @@ func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-ch
 				return nil
 			}
 			if marker.settles() {
-				read = awaitFence(ctx, fences, read, marker.Index)
+				read = s.awaitFence(ctx, fences, read, marker.Index)
 			}
 			if err := report(marker); err != nil {
 				return err
@@ -194,10 +195,11 @@ func (s *Session) follow(ctx context.Context, markers <-chan Marker, fences <-ch
 }
 
 // awaitFence waits until the output up to a step's end has been read, and gives the last step of which that is known. The
-// deadline is for a guest that never says so.
-func awaitFence(ctx context.Context, fences <-chan int, read, index int) int {
-	deadline := time.NewTimer(fenceWithin)
-	defer deadline.Stop()
+// patience is with a guest that never says so; whoever reads the output may take any time.
+func (s *Session) awaitFence(ctx context.Context, fences <-chan int, read, index int) int {
+	patience := time.NewTicker(fenceWithin)
+	defer patience.Stop()
+	s.output.moves() // from now on
 	for read < index {
 		select {
 		case fence, open := <-fences:
@@ -205,8 +207,10 @@ func awaitFence(ctx context.Context, fences <-chan int, read, index int) int {
 				return index
 			}
 			read = fence
-		case <-deadline.C:
-			return read
+		case <-patience.C:
+			if !s.output.moves() {
+				return read
+			}
 		case <-ctx.Done():
 			return read
 		}
@@ -283,7 +287,7 @@ func (s *Session) readOutput(fences chan int, output func(index int, lines []byt
 			lines = lines[:len(lines)-1]
 		}
 		if len(lines) > 0 {
-			output(step, lines)
+			s.output.pass(func() { output(step, lines) })
 		}
 	}
 	nonce := []byte(s.nonce)
