@@ -2,8 +2,8 @@
 # Lists what somebody runs in this guest by way of ssh, so that a restart would end it: shells, commands of dvm ssh, the guest
 # work of a sync. Run as root. Services are not listed: they come back by themselves.
 #
-# Result on stdout: lines `COMMAND (pid N, USER)` for what has no children, and done at the end. Who reads it must not
-# trust it.
+# Argument: NONCE. Result on stdout: a line NONCE, lines `COMMAND (pid N, USER)` for what has no children, and done at the end. Who
+# reads it must not trust it.
 #
 # What came by ssh has an environment that says so, and what sudo then started has one that names its caller. Of that, agents
 # that commands leave behind are nobody's work: the next command starts them anew.
@@ -12,6 +12,7 @@ set -uo pipefail
 # is_own PID: this program, or what it was started by.
 is_own() { [[ $own == *" $1 "* ]]; }
 
+printf '%s\n' "$1"
 own=" $$ "
 pid=$$
 while ((pid > 1)) && read -r stat <"/proc/$pid/stat"; do

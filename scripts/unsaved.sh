@@ -2,8 +2,8 @@
 # Lists the work under every /home/*/code/VM that would be lost with the VM: what is not committed, also in a repository's
 # worktrees elsewhere, or on no remote outside of the guest, also in what is left of a submodule, or in no repository.
 #
-# Arguments: VM. Runs as root, and git as the owner of each repository, whose configuration can name programs to run.
-# Results on stdout: lines PATH<TAB>WHAT; last a line `done`, without which nobody looked at everything.
+# Arguments: NONCE VM. Runs as root, and git as the owner of each repository, whose configuration can name programs to run.
+# Results on stdout: a line NONCE; lines PATH<TAB>WHAT; last a line `done`, without which nobody looked at everything.
 set -uo pipefail
 
 say() { printf '%s\t%s\n' "$1" "$2"; }
@@ -149,6 +149,8 @@ look_into() {
 	[[ -z $path ]] || say "$1" "in no repository: $path"
 }
 
+printf '%s\n' "$1"
+shift
 complaints=$(mktemp) || exit
 trap 'rm -f -- "$complaints"' EXIT
 declare -A looked=()

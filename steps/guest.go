@@ -203,8 +203,9 @@ func (g *guest) session(ctx context.Context, mode string, observe engine.Observe
 	observe(engine.Event{Step: g.steps[0].name, State: engine.Doing, Why: "waits for the guest to answer"})
 	events := markerEvents{vm: g.vm, steps: g.steps, plans: mode == "check", observe: observe}
 	err = session.Run(ctx, lima.Task{Program: g.program(mode), Work: g.work}, events.report, func(index int, lines []byte) (quotable bool) {
-		if index >= len(g.steps) {
-			return true // of ssh, after the last step
+		if index >= len(g.steps) { // of ssh, after the last step
+			g.output(g.steps[len(g.steps)-1].name, false, lines)
+			return true
 		}
 		step := g.steps[index]
 		events.words.hear(index, lines)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -302,23 +303,29 @@ func (c *Client) Unsaved(ctx context.Context, instance, vm string) (string, erro
 	if err := c.runs(ctx, instance); err != nil {
 		return "", err
 	}
-	return complete(c.run(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.Unsaved, "dvm", vm)))
+	nonce := rand.Text()
+	answer, err := c.run(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.Unsaved, "dvm", nonce, vm))
+	return complete(nonce, answer, err)
 }
 
 // Work lists what people run in an instance, a line each; see scripts/inuse.sh.
 func (c *Client) Work(ctx context.Context, instance string) (string, error) {
 	ctx, cancel := c.soon(ctx, instance)
 	defer cancel()
-	return complete(c.runWith(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-s"), strings.NewReader(scripts.InUse), nil))
+	nonce := rand.Text()
+	answer, err := c.runWith(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-s", nonce), strings.NewReader(scripts.InUse), nil)
+	return complete(nonce, answer, err)
 }
 
-// complete takes the last line off an answer, `done`, without which the guest did not look at everything.
-func complete(answer []byte, err error) (string, error) {
+// complete gives what stands in an answer between the nonce, before which a login profile may have its say, and `done`, without
+// which the guest did not look at everything.
+func complete(nonce string, answer []byte, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	found, whole := strings.CutSuffix(string(answer), "done\n")
-	if !whole {
+	_, found, begun := strings.Cut(string(answer), nonce+"\n")
+	found, whole := strings.CutSuffix(found, "done\n")
+	if !begun || !whole {
 		return "", errors.New("the guest did not answer to the end")
 	}
 	return found, nil

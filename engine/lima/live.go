@@ -54,7 +54,7 @@ func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error 
 
 // askMaster has the ssh that keeps Lima's connection forward a pair. It gives what was said.
 func (c *Client) askMaster(ctx context.Context, instance string, pair Pair) (said []byte, err error) {
-	args := []string{"-F", filepath.Join(c.Dir(instance), "ssh.config"), "-O", "forward",
+	args := []string{"-F", c.sshConfig(instance), "-O", "forward",
 		"-L", fmt.Sprintf("127.0.0.1:%d:127.0.0.1:%d", pair.Host, pair.Guest), "lima-" + instance}
 	c.note("ssh", args)
 	cmd := exec.CommandContext(ctx, "ssh", args...)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,14 +15,20 @@ import (
 	"dvm/engine"
 )
 
-const answerWithin = 10 * time.Second // for the guest to greet
+const (
+	answerWithin = 10 * time.Second // for the guest to greet
+	answerHolds  = time.Minute      // after which the guest is asked again
+)
 
 // answers waits until the guest's ssh server greets, which a guest that hangs does not do. It is for what has no deadline of
 // its own, and costs no process here, but a connection there. Where nothing listens at all, limactl will know better what is
 // wrong.
+//
+// Who connects and does not log in is punished by sshd, which in the end lets in nobody from here for a while (PerSourcePenalties
+// in sshd_config(5)). So an answer holds for a while, and words of any kind are one.
 func (c *Client) answers(ctx context.Context, instance string, within time.Duration) error {
 	port := c.sshPort(instance)
-	if port == 0 {
+	if port == 0 || c.answeredLately(instance) {
 		return nil
 	}
 	deadline := time.Now().Add(within)
@@ -40,8 +46,8 @@ func (c *Client) answers(ctx context.Context, instance string, within time.Durat
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	_ = conn.SetDeadline(deadline)
-	greeting := make([]byte, len("SSH-"))
-	if _, err := io.ReadFull(conn, greeting); err == nil && string(greeting) == "SSH-" {
+	if _, err := conn.Read(make([]byte, 1)); err == nil {
+		c.noteAnswer(instance)
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -49,6 +55,26 @@ func (c *Client) answers(ctx context.Context, instance string, within time.Durat
 	}
 	return engine.Advise(fmt.Errorf("%s runs, but its ssh server does not answer", instance),
 		"limactl stop --force %s ends it; what the guest has not written to its disk is lost", instance)
+}
+
+func (c *Client) answeredPath(instance string) string {
+	return filepath.Join(c.lockDir(), instance+".answered")
+}
+
+// answeredLately tells whether the guest has answered since it was started, and not long ago.
+func (c *Client) answeredLately(instance string) bool {
+	answered, err := os.Stat(c.answeredPath(instance))
+	if err != nil || time.Since(answered.ModTime()).Abs() > answerHolds {
+		return false
+	}
+	started, err := os.Stat(c.sshConfig(instance))
+	return err == nil && started.ModTime().Before(answered.ModTime())
+}
+
+// noteAnswer makes a note for the next call. Without one it asks again.
+func (c *Client) noteAnswer(instance string) {
+	_ = os.MkdirAll(c.lockDir(), 0o700)
+	_ = os.WriteFile(c.answeredPath(instance), []byte("\n"), 0o600)
 }
 
 // runs has a guest run something, within the time that any guest which is well needs. It is for what may last, and has no
@@ -71,9 +97,14 @@ func silent(instance string) error {
 		"limactl stop --force %s, then the same again", instance)
 }
 
+// sshConfig is written by Lima at each start.
+func (c *Client) sshConfig(instance string) string {
+	return filepath.Join(c.Dir(instance), "ssh.config")
+}
+
 // sshPort is the host's port of the guest's ssh server, which Lima writes down at each start; 0 where it has not.
 func (c *Client) sshPort(instance string) (port int) {
-	_ = eachLine(filepath.Join(c.Dir(instance), "ssh.config"), func(line []byte) bool {
+	_ = eachLine(c.sshConfig(instance), func(line []byte) bool {
 		if fields := strings.Fields(string(line)); len(fields) == 2 && strings.EqualFold(fields[0], "Port") {
 			port, _ = strconv.Atoi(fields[1])
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func TestAnswers(t *testing.T) {
 		listens, want  bool
 	}{
 		{"greets", "SSH-2.0-x\r\n", true, true},
-		{"something else", "HTTP/1.1", true, false},
+		{"lets nobody in for now", "Not allowed at this time\r\n", true, true},
 		{"says nothing", "", true, false},
 		{"is not there", "", false, true}, // limactl will say why
 	} {
@@ -52,6 +53,54 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnswerHolds: sshd punishes whoever connects and does not log in, so it is asked once a start, and not for each command.
+func TestAnswerHolds(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var asked atomic.Int64
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			asked.Add(1)
+			_, _ = io.WriteString(conn, "SSH-2.0-x\r\n")
+			_ = conn.Close()
+		}
+	}()
+	client := clientOf(t, listener.Addr())
+	ask := func(want int64) {
+		t.Helper()
+		for range 3 {
+			if err := client.answers(t.Context(), "dvm-app", time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if asked.Load() != want {
+			t.Errorf("it was asked %d times, want %d", asked.Load(), want)
+		}
+	}
+	earlier := time.Now().Add(-time.Second)
+	if err := os.Chtimes(client.sshConfig("dvm-app"), earlier, earlier); err != nil {
+		t.Fatal(err)
+	}
+	ask(1)
+	later := time.Now().Add(time.Second)
+	if err := os.Chtimes(client.sshConfig("dvm-app"), later, later); err != nil { // it was started again
+		t.Fatal(err)
+	}
+	ask(4)
+	long := time.Now().Add(-2 * answerHolds)
+	if err := errors.Join(os.Chtimes(client.sshConfig("dvm-app"), long, long), os.Chtimes(client.answeredPath("dvm-app"), long, long.Add(time.Second))); err != nil {
+		t.Fatal(err)
+	}
+	ask(5)
 }
 
 func TestAnswersIsCancelled(t *testing.T) {

@@ -31,7 +31,7 @@ func (c *Client) identity() string { return filepath.Join(c.Home, "_config", "us
 // Lima's control socket, where one more session could be one too many.
 func (c *Client) SSHConfig(instance, user string) string {
 	literal := strings.NewReplacer("%", "%%") // ssh has tokens in both values
-	proxy := literal.Replace(shellescape.QuoteCommand([]string{"ssh", "-F", filepath.Join(c.Dir(instance), "ssh.config"),
+	proxy := literal.Replace(shellescape.QuoteCommand([]string{"ssh", "-F", c.sshConfig(instance),
 		"-o", "ControlMaster=no", "-o", "ControlPath=none", "-W", "127.0.0.1:22", "lima-" + instance}))
 	return fmt.Sprintf(`Host %s
   User %s
