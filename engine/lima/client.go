@@ -40,6 +40,9 @@ type Client struct {
 	Log      io.Writer // gets the calls and what limactl says on stderr, a whole line a Write
 }
 
+// signalled is the exit code of a process that a signal ended, as ProcessState has it.
+const signalled = -1
+
 // CommandError is a limactl that did not succeed.
 type CommandError struct {
 	Args []string // without the program
@@ -49,11 +52,15 @@ type CommandError struct {
 }
 
 func (e *CommandError) Error() string {
-	text := "limactl " + verb(e.Args) + ": " + e.err.Error()
-	if words := e.words(); words != "" {
-		text = "limactl " + verb(e.Args) + ": " + words
+	text := "limactl " + verb(e.Args) + ": "
+	switch words := e.words(); {
+	case words == "":
+		return text + e.err.Error()
+	case e.Code == signalled: // its last words are not about that
+		return text + e.err.Error() + ", after: " + words
+	default:
+		return text + words
 	}
-	return text
 }
 
 // ExitStatus is limactl's exit code, -1 where a signal ended it.

@@ -210,9 +210,6 @@ func (g *guestCommand) sendAhead() error {
 	return nil
 }
 
-// signalled is the exit code of a process that a signal ended, as ProcessState has it.
-const signalled = -1
-
 // nobodyReads is the status of a command that writes what nobody reads.
 const nobodyReads = 128 + int(syscall.SIGPIPE)
 

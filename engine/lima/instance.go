@@ -3,6 +3,7 @@ package lima
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -100,7 +101,7 @@ func (c *Client) Find(ctx context.Context, instance string) (*Instance, error) {
 	}
 	instances, decodeErr := decodeInstances(answer)
 	if decodeErr != nil {
-		return nil, decodeErr
+		return nil, cmp.Or(err, decodeErr) // limactl's own word explains more
 	}
 	for _, found := range instances {
 		if found.Name == instance {

@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	lockPoll = 100 * time.Millisecond
-	ownWords = 3 // of dvm's command line that others may see
+	lockPoll   = 100 * time.Millisecond
+	orphanPoll = time.Second // it takes a process
+	ownWords   = 3           // of dvm's command line that others may see
 )
 
 // Lock is a kernel lock on a file in Lima's directory, so that dvm's with different state directories exclude each other.
@@ -115,11 +116,17 @@ func awaitOrphan(ctx context.Context, orphan *Holder, waiting func(Holder)) erro
 	known := *orphan
 	known.Command = "limactl " + verb(strings.Fields(orphan.Command))
 	waiting(known)
-	tick := time.NewTicker(lockPoll)
-	defer tick.Stop()
+	poll := time.NewTicker(lockPoll)
+	defer poll.Stop()
+	again := time.NewTicker(orphanPoll)
+	defer again.Stop()
 	for syscall.Kill(orphan.PID, 0) == nil {
 		select {
-		case <-tick.C:
+		case <-poll.C:
+		case <-again.C:
+			if !isLimactl(orphan) { // a zombie that nobody reaps, or another process with its number
+				return nil
+			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
