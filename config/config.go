@@ -57,18 +57,25 @@ type VM struct {
 	Timeout     time.Duration // 0 is no limit
 }
 
-// Given names the variables that gave a size, such as DVM_CPUS__APP; empty where the size is the default.
-type Given struct{ CPUs, Memory, Disk string }
+// Given names the variables that gave what a start may change, such as DVM_CPUS__APP; empty where nothing was given.
+type Given struct{ CPUs, Memory, Disk, Ports, PortsOnly string }
 
 // Named names the variables that say something of a VM, or would: DVM_PASS__APP where that is set, else DVM_PASS.
 type Named struct{ User, Pass, SubUIDCount, SubGIDCount string }
 
-// OnlyOwn is the VM with those sizes alone that variables of its own give.
+// OnlyOwn is the VM with those sizes and ports alone that variables of its own give.
 func (vm VM) OnlyOwn() VM {
-	for _, variable := range []*string{&vm.Given.CPUs, &vm.Given.Memory, &vm.Given.Disk} {
+	given := &vm.Given
+	for _, variable := range []*string{&given.CPUs, &given.Memory, &given.Disk, &given.Ports, &given.PortsOnly} {
 		if !strings.HasSuffix(*variable, suffix(vm.Name)) {
 			*variable = ""
 		}
+	}
+	if given.Ports == "" {
+		vm.Ports = nil
+	}
+	if given.PortsOnly == "" {
+		vm.PortsOnly = nil
 	}
 	return vm
 }
@@ -89,19 +96,24 @@ func Load(names []string) (Config, error) {
 }
 
 // LoadWork is Load for a command that runs no setup scripts, and so works where their paths lead nowhere and secrets are not
-// set.
+// set. The plain sizes and ports are those of DVM_NAME's VM, where that is set: work in another does not change what that has.
 func LoadWork(names []string) (Config, error) {
-	cfg, _, err := load(names, demand{vm: true})
+	cfg, read, err := load(names, demand{vm: true})
+	for i, vm := range cfg.VMs {
+		if read.vars.Name.Set() && vm.Name != string(read.vars.Name.V) {
+			cfg.VMs[i] = vm.OnlyOwn()
+		}
+	}
 	return cfg, err
 }
 
-// LoadStop is LoadWork for a command that DVM_ALL makes one about every VM.
+// LoadStop is Load without setup scripts for a command that DVM_ALL makes one about every VM.
 func LoadStop(names []string) (Config, error) {
 	cfg, _, err := load(names, demand{vm: true, all: true})
 	return cfg, err
 }
 
-// LoadAny is LoadWork for a command that can do without a VM.
+// LoadAny is Load without setup scripts for a command that can do without a VM.
 func LoadAny(names []string) (Config, error) {
 	cfg, _, err := load(names, demand{})
 	return cfg, err
@@ -232,7 +244,7 @@ func loadVM(own Variables, name string, withSetup bool) (VM, Problems) {
 		CPUs:       cpus,
 		Memory:     own.Memory.V,
 		Disk:       own.Disk.V.GiB,
-		Given:      Given{CPUs: own.CPUs.From, Memory: own.Memory.From, Disk: own.Disk.From},
+		Given:      Given{CPUs: own.CPUs.From, Memory: own.Memory.From, Disk: own.Disk.From, Ports: own.Ports.From, PortsOnly: own.PortsOnly.From},
 		Ports:      own.Ports.V,
 		PortsOnly:  given(own.PortsOnly),
 		Containerd: string(own.Containerd.V),
