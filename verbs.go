@@ -59,7 +59,7 @@ func failed(ctx context.Context, what string, vm config.VM, err error) error {
 func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) error {
 	shown := v.show(vm, "instance")
 	defer shown.End()
-	return steps.Ready(ctx, client, vm, shown.waiting, shown.doing)
+	return steps.Ready(ctx, client, vm, shown.waiting, shown.doing, shown.warning)
 }
 
 // shown is a VM's live line while something is done to it by the name of step.
@@ -79,6 +79,10 @@ func (s shown) waiting(why string) {
 
 func (s shown) doing(what string) {
 	s.Observe(engine.Event{Step: s.step, State: engine.Doing, Why: what})
+}
+
+func (s shown) warning(text, hint string) {
+	s.Observe(engine.Event{Step: s.step, State: engine.Warning, Why: text, Hint: hint})
 }
 
 func (v verb) load(how func([]string) (config.Config, error), names []string) (config.Config, error) {

@@ -19,7 +19,7 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, waiting, do
 		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
 			"dvm %[1]s starts it; DVM_FORCE=1 dvm rm %[1]s deletes it unseen", vm.Name)
 	}
-	if err := Ready(ctx, client, vm, waiting, doing); err != nil {
+	if err := Ready(ctx, client, vm, waiting, doing, nil); err != nil { // what runs takes no port that it does not have
 		return nil, err
 	}
 	doing("looks for work that would be lost")

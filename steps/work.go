@@ -22,8 +22,9 @@ func (e *NoVM) Error() string { return fmt.Sprintf("there is no VM %q", e.Name) 
 func noVM(vm config.VM) error { return engine.Advise(&NoVM{vm.Name}, "dvm %s", vm.Name) }
 
 // Ready returns once a VM can be worked in. One that runs costs no call of limactl and no lock; a stopped one is started;
-// one that boots is waited for. waiting is told why, and doing what Lima is at meanwhile. A VM that does not exist is a NoVM.
-func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) error {
+// one that boots is waited for. waiting is told why, doing what Lima is at meanwhile, and warning who has its ports. A VM that does
+// not exist is a NoVM.
+func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string), warning func(text, hint string)) error {
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
 		return err
@@ -31,8 +32,9 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 	if !exists {
 		return noVM(vm)
 	}
+	step := instance{vm: vm, lima: client, waiting: waiting, doing: doing, warning: warning}
 	if !client.Alive(vm.Instance) {
-		if err := start(ctx, client, vm, waiting, doing); err != nil {
+		if err := step.startStopped(ctx); err != nil {
 			return err
 		}
 	}
@@ -40,40 +42,39 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 		return nil
 	}
 	waiting("for the guest to boot")
-	step := instance{vm: vm, lima: client, doing: doing}
 	return step.unfinished(ctx, step.watched(func() error { return client.AwaitBoot(ctx, vm.Instance, bootWithin) }))
 }
 
-// start starts a stopped VM, unless another dvm did so while this one waited for its turn.
-func start(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) (err error) {
-	lock, err := startLock(ctx, client, vm, waiting)
+// startStopped starts a stopped VM, unless another dvm did so while this one waited for its turn.
+func (s *instance) startStopped(ctx context.Context) (err error) {
+	lock, err := startLock(ctx, s.lima, s.vm, s.waiting)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	found, err := client.Find(ctx, vm.Instance)
+	found, err := s.lima.Find(ctx, s.vm.Instance)
 	switch {
 	case err != nil:
 		return err
 	case found == nil:
-		return noVM(vm)
+		return noVM(s.vm)
 	}
-	step := instance{vm: vm, lima: client, doing: doing}
-	if err := step.refuse(found); err != nil {
+	if err := s.refuse(found); err != nil {
 		return err
 	}
 	switch found.Status {
 	case lima.Running:
 		return nil
 	case lima.Stopped:
-		waiting("for the VM to start")
-		a, err := step.adjustment(found)
+		a, err := s.adjustment(found)
 		if err != nil {
 			return err
 		}
-		return step.start(ctx, lock, a)
+		s.conflicts(a.want.Pairs, noPair)
+		s.waiting("for the VM to start")
+		return s.start(ctx, lock, a)
 	}
-	return engine.Advise(fmt.Errorf("%s is broken", vm.Instance), "dvm %s", vm.Name)
+	return engine.Advise(fmt.Errorf("%s is broken", s.vm.Instance), "dvm %s", s.vm.Name)
 }
 
 // What is said of a VM that there is nothing to do for.
