@@ -1,7 +1,6 @@
 package steps
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -99,64 +98,67 @@ func (s *instance) adjusting(a adjustment) engine.Finding {
 	return engine.Finding{Why: "running"}
 }
 
-// report warns of what a sync leaves as it is, with the command that would change it.
+// report warns of what a sync leaves as it is, with one hint for all that another could change.
 func (s *instance) report(a adjustment, running bool) {
+	var left []string
 	if running && !a.restart {
 		s.shadowed(without(a.have.Pairs, a.opened)) // what dvm has opened leads to the guest until the VM stops
-		s.reportWaiting(a)
+		if waiting := s.awaitsRestart(a); len(waiting) > 0 {
+			left = append(left, strings.Join(waiting, "; ")+"; that takes a restart")
+		}
 	} else {
 		s.shadowed(a.want.Pairs)
+	}
+	var missing []string // of the variables that would change it
+	if !s.vm.Restart {
+		missing = append(missing, "DVM_RESTART=1")
+	}
+	if !s.vm.Resize && len(a.resized()) > 0 {
+		missing = append(missing, "DVM_RESIZE=1")
 	}
 	for _, size := range a.sizes {
 		switch {
 		case size.shrinks:
 			s.warn(size.String()+"; a disk only grows", "")
-		case !s.vm.Resize && running:
-			s.warn(size.String(), size.assignment()+" DVM_RESTART=1 DVM_RESIZE=1 dvm "+s.vm.Name)
 		case !s.vm.Resize:
-			s.warn(size.String(), "dvm stop "+s.vm.Name+"; "+size.assignment()+" DVM_RESIZE=1 dvm "+s.vm.Name)
+			left = append(left, size.String())
 		}
+	}
+	for i, text := range left {
+		hint := ""
+		if i == len(left)-1 {
+			hint = "the same again, with " + strings.Join(missing, " ")
+		}
+		s.warn(text, hint)
 	}
 }
 
-func (s *instance) reportWaiting(a adjustment) {
-	var waiting, command []string
-	removed, added := a.removed(), without(a.added(), a.live)
-	if len(removed) > 0 {
+// awaitsRestart says what of a running instance waits for its next start.
+func (s *instance) awaitsRestart(a adjustment) (waiting []string) {
+	if removed := a.removed(); len(removed) > 0 {
 		waiting = append(waiting, listed(removed)+" is not in DVM_PORTS, and stays forwarded")
 	}
-	if len(added) > 0 {
+	if added := without(a.added(), a.live); len(added) > 0 {
 		waiting = append(waiting, listed(added)+" is not yet forwarded")
 	}
-	reordered := a.reordered()
-	if len(reordered) > 0 {
+	if reordered := a.reordered(); len(reordered) > 0 {
 		waiting = append(waiting, listed(reordered)+" is not yet the first for that port of the guest")
-	}
-	if len(removed)+len(added)+len(reordered) > 0 {
-		command = append(command, "DVM_PORTS="+cmp.Or(s.vm.Ports.String(), "none"))
 	}
 	switch {
 	case a.want.Only && !a.have.Only:
 		waiting = append(waiting, "every listener of the guest is forwarded, not DVM_PORTS only")
-		command = append(command, "DVM_PORTS_ONLY=1")
 	case a.have.Only && !a.want.Only:
 		waiting = append(waiting, "DVM_PORTS only is forwarded, not every listener of the guest")
-		command = append(command, "DVM_PORTS_ONLY=0")
 	}
 	if a.edited {
 		waiting = append(waiting, "lima.yaml was written since the VM started, which goes on with what it was started with")
 	}
-	command = append(command, "DVM_RESTART=1")
-	if resized := a.resized(); s.vm.Resize && len(resized) > 0 {
-		for _, size := range resized {
+	if s.vm.Resize {
+		for _, size := range a.resized() {
 			waiting = append(waiting, size.String())
-			command = append(command, size.assignment())
 		}
-		command = append(command, "DVM_RESIZE=1")
 	}
-	if len(waiting) > 0 {
-		s.warn(strings.Join(waiting, "; ")+"; that takes a restart", strings.Join(append(command, "dvm", s.vm.Name), " "))
-	}
+	return waiting
 }
 
 // warn says something once in a sync, where somebody listens.

@@ -30,9 +30,6 @@ func (s sizeDrift) String() string {
 	return fmt.Sprintf("%s %s, and %s wants %s", s.name, s.from, s.variable, s.to)
 }
 
-// assignment is `DVM_MEMORY=8GiB`, for a command to type: what is set for one command alone is not set for the next.
-func (s sizeDrift) assignment() string { return s.variable + "=" + strings.ReplaceAll(s.to, " ", "") }
-
 // compare holds an instance against the variables of its VM.
 func compare(vm config.VM, found *lima.Instance, have lima.Forwards) drift {
 	return drift{have: have, want: wantedForwards(vm, have), sizes: sizesOf(vm, found)}

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,13 +91,13 @@ func guestSteps(vm config.VM) []guestStep {
 	return list
 }
 
-// fewerIDs is the command that asks for as few subordinate ids as are usual, where more are asked for.
+// fewerIDs is the hint that asks for as few subordinate ids as are usual, where more are asked for.
 func fewerIDs(vm config.VM) string {
 	const usual = 65536
 	if max(vm.SubUIDCount, vm.SubGIDCount) <= usual {
 		return ""
 	}
-	return fmt.Sprintf("with fewer: %s=%d %s=%[2]d dvm %[4]s", vm.Named.SubUIDCount, usual, vm.Named.SubGIDCount, vm.Name)
+	return fmt.Sprintf("the same again, with fewer: %s=%d %s=%[2]d", vm.Named.SubUIDCount, usual, vm.Named.SubGIDCount)
 }
 
 func wantedUser(vm config.VM) string {
@@ -299,7 +300,7 @@ func (e *markerEvents) refused(m lima.Marker) error {
 		pass := strings.Join(append(slices.Clone(e.vm.Pass), step.secrets...), ",")
 		return engine.Advise(err, "the same again, with %s=… %s=%s", strings.Join(step.secrets, "=… "), e.vm.Named.Pass, pass)
 	case proposed && user.UnmarshalText([]byte(name)) == nil:
-		return engine.Advise(err, "%s=%s dvm %s", e.vm.Named.User, user, e.vm.Name)
+		return engine.Advise(err, "the same again, with %s=%s", e.vm.Named.User, user)
 	}
 	return err
 }
@@ -320,7 +321,8 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 	again := "the same again goes on with this step"
 	switch {
 	case noSpace(words):
-		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: DVM_DISK=… DVM_RESIZE=1 DVM_RESTART=1 dvm %s", e.vm.Instance, e.vm.Name)
+		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: the same again, with %s=… DVM_RESIZE=1 DVM_RESTART=1",
+			e.vm.Instance, cmp.Or(e.vm.Given.Disk, "DVM_DISK"))
 	case step.file:
 		again = fmt.Sprintf("mend %s, then the same again; it goes on with this step", strings.TrimPrefix(step.name, "setup "))
 	case step.mend != "" && m.Status != 0 && strings.Contains(words, step.mendIf):
