@@ -18,6 +18,7 @@ type adjustment struct {
 	edited  bool        // the configuration is not the one that the instance was started with
 	opened  []lima.Pair // were added to the running instance, as far as dvm knows
 	live    []lima.Pair // are added to the running instance
+	blocked []lima.Pair // will be, once something else has given the host's port back
 	lost    []lima.Pair // were added to it, and are gone
 	restart bool
 }
@@ -34,12 +35,16 @@ func (s *instance) adjustment(found *lima.Instance) (adjustment, error) {
 	}
 	a.edited = s.lima.EditedSinceStart(s.vm.Instance)
 	a.opened = s.lima.Live(s.vm.Instance)
+	canForward := s.lima.CanForward(s.vm.Instance)
 	for _, pair := range a.added() {
-		if !a.needsSSH(pair) || s.lima.CanForward(s.vm.Instance) && (slices.Contains(a.opened, pair) || freePort(pair.Host)) {
+		switch {
+		case !a.needsSSH(pair), canForward && (slices.Contains(a.opened, pair) || freePort(pair.Host)):
 			a.live = append(a.live, pair)
+		case canForward && (!a.hasPort(pair) || isForeign(s.lima, s.vm.Instance, pair.Host)):
+			a.blocked = append(a.blocked, pair)
 		}
 	}
-	if s.lima.CanForward(s.vm.Instance) {
+	if canForward {
 		a.lost = a.closed()
 	}
 	a.restart = s.vm.Restart && a.waits(s.vm.Resize)
@@ -63,9 +68,11 @@ func (d drift) needsSSH(pair lima.Pair) bool {
 		slices.ContainsFunc(d.have.Pairs, func(other lima.Pair) bool { return other.Guest == pair.Guest })
 }
 
-// hasPort tells whether this VM may have the pair's host port already: from Lima, or from a sync that was cut short.
+// hasPort tells whether this VM may have the pair's host port already: from Lima, for another port of the guest, or from a sync
+// that was cut short.
 func (a adjustment) hasPort(pair lima.Pair) bool {
-	return !a.needsSSH(pair) || slices.Contains(a.opened, pair)
+	sameHost := func(other lima.Pair) bool { return other.Host == pair.Host }
+	return !a.needsSSH(pair) || slices.ContainsFunc(a.have.Pairs, sameHost) || slices.ContainsFunc(a.opened, sameHost)
 }
 
 // amended are the rules with the pairs that are added to the running instance.
@@ -75,7 +82,7 @@ func (a adjustment) amended() lima.Forwards {
 
 // waits tells whether something can't be had without a restart.
 func (a adjustment) waits(resize bool) bool {
-	return a.edited || len(a.removed())+len(a.reordered()) > 0 || len(a.added()) > len(a.live) || a.have.Only != a.want.Only ||
+	return a.edited || len(a.removed())+len(a.reordered()) > 0 || len(a.added()) > len(a.live)+len(a.blocked) || a.have.Only != a.want.Only ||
 		resize && len(a.resized()) > 0
 }
 
@@ -105,6 +112,9 @@ func (s *instance) report(a adjustment, running bool) {
 		s.shadowed(without(a.have.Pairs, a.opened)) // what dvm has opened leads to the guest until the VM stops
 		if waiting := s.awaitsRestart(a); len(waiting) > 0 {
 			left = append(left, strings.Join(waiting, "; ")+"; that takes a restart")
+		}
+		for _, pair := range a.blocked {
+			s.warn(pair.String()+" is not yet forwarded", fmt.Sprintf("once port %d of this host is free, the same again", pair.Host))
 		}
 	} else {
 		s.shadowed(a.want.Pairs)
@@ -138,7 +148,7 @@ func (s *instance) awaitsRestart(a adjustment) (waiting []string) {
 	if removed := a.removed(); len(removed) > 0 {
 		waiting = append(waiting, listed(removed)+" is not in DVM_PORTS, and stays forwarded")
 	}
-	if added := without(a.added(), a.live); len(added) > 0 {
+	if added := without(without(a.added(), a.live), a.blocked); len(added) > 0 {
 		waiting = append(waiting, listed(added)+" is not yet forwarded")
 	}
 	if reordered := a.reordered(); len(reordered) > 0 {
