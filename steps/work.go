@@ -112,7 +112,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing
 		return "", err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	found, err := client.Find(ctx, vm.Instance)
+	found, err := client.FindOwn(ctx, vm.Instance)
 	switch {
 	case err != nil:
 		return "", err

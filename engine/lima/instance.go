@@ -111,6 +111,18 @@ func (c *Client) Find(ctx context.Context, instance string) (*Instance, error) {
 	return nil, c.notListed(instance, err)
 }
 
+// FindOwn is Find under the instance's start lock, where only processes of its own can make it seem broken.
+func (c *Client) FindOwn(ctx context.Context, instance string) (*Instance, error) {
+	found, err := c.Find(ctx, instance)
+	if err != nil || found == nil || found.Status != Broken {
+		return found, err
+	}
+	if err := c.dropForeignPIDs(instance); err != nil {
+		return nil, err
+	}
+	return c.Find(ctx, instance)
+}
+
 // List asks limactl for all instances, in the order of their names.
 func (c *Client) List(ctx context.Context) ([]Instance, error) {
 	answer, err := c.list(ctx)
