@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -81,9 +82,17 @@ func ownVerb(word string) string {
 	return ""
 }
 
+// meantVerb gives the name of the verb that a word is, or may be meant for; or nothing.
+func meantVerb(word string) string {
+	if findVerb(word) != nil {
+		return word
+	}
+	return cmp.Or(append(near(strings.ToLower(word), verbNames(), allowedInVerb), ownVerb(word))...)
+}
+
 // ParseCommand reads the arguments after the program's name. The error is a Problems, with advice.
 func ParseCommand(args []string) (Command, error) {
-	words, flags := splitFlags(args)
+	words, flags, dashed := splitFlags(args)
 	for _, flag := range flags {
 		switch flag.given {
 		case "-h", "--help":
@@ -91,6 +100,9 @@ func ParseCommand(args []string) (Command, error) {
 		case "--version":
 			return Command{Verb: "version"}, nil
 		}
+	}
+	if len(dashed) > 0 {
+		return Command{}, refuseDashed(words, dashed)
 	}
 	if len(flags) > 0 {
 		return Command{}, adviseNamed(refuseFlags(flags, words), args)

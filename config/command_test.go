@@ -25,6 +25,8 @@ func TestParseCommand(t *testing.T) {
 		{"cp -- -x app:", Command{"cp", []string{"-x", "app:"}}},
 		{"cp - app:", Command{"cp", []string{"-", "app:"}}},
 		{"app -h", Command{"help", nil}},
+		{"app --", Command{"sync", []string{"app"}}},
+		{"completion next -- -x", Command{"completion", []string{"next", "-x"}}},
 		{"help env", Command{"help", []string{"env"}}},
 		{"es", Command{"sync", []string{"es"}}},
 	} {

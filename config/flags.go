@@ -24,8 +24,8 @@ type option struct {
 }
 
 // splitFlags tells flags from words. A value that follows a flag goes with it. After --, and after the first word that
-// runs in a guest, all are words.
-func splitFlags(args []string) (words []string, flags []option) {
+// runs in a guest, all are words; those after -- are dashed where the verb has no use for them.
+func splitFlags(args []string) (words []string, flags []option, dashed []string) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		ssh := len(words) > 0 && words[0] == "ssh"
@@ -34,11 +34,14 @@ func splitFlags(args []string) (words []string, flags []option) {
 			if ssh && len(words) == 1 { // dvm ssh -- CMD: in the VM of DVM_NAME
 				words = append(words, os.Getenv("DVM_NAME"))
 			}
-			return append(words, args[i+1:]...), flags
+			if !takesDashed(words) {
+				return words, flags, args[i+1:]
+			}
+			return append(words, args[i+1:]...), flags, nil
 		case len(arg) < 2 || arg[0] != '-':
 			words = append(words, arg)
 			if ssh && len(words) == 3 {
-				return append(words, args[i+1:]...), flags
+				return append(words, args[i+1:]...), flags, nil
 			}
 		default:
 			found, wantsValue := readFlag(arg)
@@ -49,7 +52,37 @@ func splitFlags(args []string) (words []string, flags []option) {
 			flags = append(flags, found)
 		}
 	}
-	return words, flags
+	return words, flags, nil
+}
+
+// takesDashed is whether words may come after -- behind these, by dvm's name of the verb or by another tool's.
+func takesDashed(words []string) bool {
+	first := cmp.Or(words...)
+	verb := cmp.Or(ownVerb(first), first)
+	return verb == "ssh" || verb == "cp" || verb == "completion"
+}
+
+// refuseDashed answers words after -- with the line that was meant: mostly a command to run in the VM, which must not become
+// the names of VMs.
+func refuseDashed(words, dashed []string) error {
+	err := error(Problems{{Where: fmt.Sprintf("%q", dashed[0]), Err: errors.New("stands behind --, where only dvm ssh and dvm cp take words")}})
+	verb, vms := meantVerb(cmp.Or(words...)), words
+	if verb != "" {
+		vms = words[1:]
+	}
+	switch inVM := append([]string{"--"}, dashed...); {
+	case verb != "" && verb != "sync" && verb != "sh", verb == "sync" && len(vms) == 0:
+		if strings.HasPrefix(dashed[0], "-") { // it would be a flag
+			return err
+		}
+		return engine.Advise(err, "%s", command(slices.Concat([]string{verb}, vms, dashed)))
+	case len(vms) > 0:
+		return engine.Advise(err, "%s", command(append([]string{"ssh", vms[0]}, inVM...)))
+	case os.Getenv("DVM_NAME") != "":
+		return engine.Advise(err, "%s", command(append([]string{"ssh"}, inVM...)))
+	default:
+		return engine.Advise(err, "%s, with the name of a VM", command(append([]string{"ssh", "VM"}, inVM...)))
+	}
 }
 
 // likeFlag is what stands in the place of a flag.
