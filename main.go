@@ -2,12 +2,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dvm/config"
+	"dvm/engine"
 	"dvm/engine/lima"
 	"dvm/logs"
 	"dvm/steps"
@@ -142,6 +146,11 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 			return err
 		}
 		client := newClient(cfg, io.Discard)
+		if len(args) > 0 && args[0] != command.Verb { // the short form, in which a wrong name is easily one more VM
+			if err := refuseLimaNames(client, command.Args); err != nil {
+				return err
+			}
+		}
 		if roster == nil {
 			roster = steps.Ask(ctx, client, cfg.VMs)
 			defer roster.Close()
@@ -154,7 +163,7 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 		}
 		return sync(ctx, cfg, roster, stdout, term)
 	}
-	work := verb{args: command.Args, stdout: stdout, term: term}
+	work := verb{name: command.Verb, args: command.Args, stdout: stdout, term: term}
 	switch command.Verb {
 	case "sh":
 		return work.login(ctx)
@@ -174,6 +183,23 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 		return work.logs(ctx)
 	}
 	return config.Problems{{Where: "command", Err: fmt.Errorf("%q is not in this version of dvm", command.Verb)}}
+}
+
+// refuseLimaNames answers who calls a VM by the name of its Lima instance.
+func refuseLimaNames(client *lima.Client, names []string) error {
+	var problems config.Problems
+	meant, first := slices.Clone(names), ""
+	for i, name := range names {
+		if vm := steps.Meant(client, name); vm != "" {
+			meant[i], first = vm, cmp.Or(first, name)
+			problems = append(problems, config.Problem{Where: fmt.Sprintf("%q", name), Err: errors.New("is what Lima calls the VM " + vm)})
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	err := engine.Advise(problems, "dvm %s", strings.Join(meant, " "))
+	return engine.Advise(err, "dvm sync %s, for a VM called %s", strings.Join(names, " "), first)
 }
 
 func newClient(cfg config.Config, log io.Writer) *lima.Client {

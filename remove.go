@@ -43,7 +43,7 @@ func (v verb) remove(ctx context.Context) error {
 			err = v.removeOne(ctx, cfg, client, vm, answers, results)
 		}
 		if err != nil {
-			v.became(results, vm, "deleted", "", err)
+			v.became(results, client, vm, "deleted", "", err)
 			failures = append(failures, fmt.Errorf("rm %s: %w", vm.Name, err))
 		}
 	}
@@ -58,7 +58,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 		return err
 	}
 	if !exists {
-		v.became(results, vm, "deleted", steps.NoSuchVM, nil)
+		v.became(results, client, vm, "deleted", steps.NoSuchVM, nil)
 		return nil
 	}
 	if !vm.Force {
@@ -106,7 +106,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 	if err != nil {
 		return err
 	}
-	v.became(results, vm, "deleted", said, nil)
+	v.became(results, client, vm, "deleted", said, nil)
 	return nil
 }
 

@@ -23,6 +23,7 @@ import (
 
 // verb is one of the commands for working with VMs that exist.
 type verb struct {
+	name   string
 	args   []string
 	stdout io.Writer
 	term   *logs.Terminal
@@ -41,9 +42,35 @@ func (v verb) work(ctx context.Context, names []string, do func(context.Context,
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
 	if err := v.await(ctx, client, vm); err != nil {
-		return err
+		return v.adviseMeant(err)
 	}
 	return do(ctx, client, vm)
+}
+
+// adviseMeant adds the line for the VM that is meant to an error of work in one that does not exist.
+func (v verb) adviseMeant(err error) error {
+	var missing *steps.NoVM
+	if errors.As(err, &missing) && missing.Meant != "" {
+		return engine.Advise(err, "%s", v.about(missing.Meant))
+	}
+	return err
+}
+
+// about is the same command for another VM.
+func (v verb) about(vm string) string {
+	words := []string{v.name, vm}
+	switch v.name {
+	case "ssh":
+		if strings.HasPrefix(v.args[1], "-") { // it would be a flag
+			words = append(words, "--")
+		}
+		words = append(words, v.args[1:]...)
+	case "cp":
+		paths, _ := config.ParseCopy(v.args[0], v.args[1])
+		paths.VM = vm
+		words = []string{v.name, paths.Source(), paths.Destination()}
+	}
+	return "dvm " + lima.Quote(words)
 }
 
 // failed says what failed in a VM, and that a sync may mend it, unless a signal or the time ended it, or it was this host's.
@@ -122,7 +149,7 @@ func (v verb) command(ctx context.Context) error {
 		return nil
 	})
 	var missing *steps.NoVM
-	if errors.As(err, &missing) {
+	if errors.As(err, &missing) && missing.Meant == "" {
 		// In a project's directory one forgets to name the VM, and making one called make would mend nothing.
 		if usual, loadErr := config.LoadAny(nil); loadErr == nil && len(usual.VMs) > 0 && usual.VMs[0].Name != missing.Name {
 			return engine.Advise(missing, "dvm ssh %s %s runs it in the VM of DVM_NAME; dvm %[3]s makes a VM called %[3]s",
@@ -145,7 +172,7 @@ func (v verb) copy(ctx context.Context) error {
 	client, vm := newClient(cfg, io.Discard), cfg.VMs[0]
 	if cfg.DryRun {
 		if err := (steps.Copy{Lima: client, VM: vm, Paths: paths}).Plan(); err != nil {
-			return err
+			return v.adviseMeant(err)
 		}
 		return v.would(cfg, logs.Result{VM: paths.VM, From: paths.Source(), To: paths.Destination()},
 			fmt.Sprintf("would copy %q to %q", paths.Source(), paths.Destination()))
@@ -165,7 +192,7 @@ func (v verb) copy(ctx context.Context) error {
 	for _, warning := range warnings {
 		v.term.Warn(warning)
 	}
-	return err
+	return v.adviseMeant(err)
 }
 
 // sshConfig prints a block for ~/.ssh/config, and lets Lima's key log in as the VM's user.
@@ -310,7 +337,7 @@ func (v verb) stop(ctx context.Context) error {
 			shown := v.show(vm, "stop")
 			said, err := steps.Stop(ctx, client, vm, shown.waiting, shown.doing)
 			shown.End()
-			v.became(results, vm, "stopped", said, err)
+			v.became(results, client, vm, "stopped", said, err)
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
@@ -329,7 +356,7 @@ func (v verb) wouldStop(cfg config.Config, client *lima.Client) error {
 		switch {
 		case err != nil:
 		case why != "":
-			v.became(results, vm, "stopped", why, nil)
+			v.became(results, client, vm, "stopped", why, nil)
 			err = results.Err()
 		default:
 			err = v.would(cfg, logs.Result{VM: vm.Name, From: "running", To: "stopped"}, "would stop "+vm.Name)
@@ -342,9 +369,14 @@ func (v verb) wouldStop(cfg config.Config, client *lima.Client) error {
 }
 
 // became says what became of a VM: in words unless it failed, which is said at the end, and as an object.
-func (v verb) became(results io.Writer, vm config.VM, state, said string, err error) {
+func (v verb) became(results io.Writer, client *lima.Client, vm config.VM, state, said string, err error) {
 	if err == nil {
 		v.term.Line("%s: %s", vm.Name, said)
+	}
+	if said == steps.NoSuchVM {
+		if meant := steps.Meant(client, vm.Name); meant != "" {
+			v.term.Hint(v.about(meant))
+		}
 	}
 	if said == state {
 		said = ""
@@ -385,7 +417,12 @@ func (v verb) showLogs() error {
 		return err
 	}
 	for _, vm := range cfg.VMs {
-		if err := logs.Show(v.stdout, cfg.StateDir, vm.Name); err != nil {
+		err := logs.Show(v.stdout, cfg.StateDir, vm.Name)
+		var none *engine.Advice
+		if meant := steps.Meant(newViewer(cfg), vm.Name); meant != "" && errors.As(err, &none) {
+			err = engine.Advise(none.Err, "%s", v.about(meant))
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -66,7 +66,7 @@ func (c Copy) Plan() error {
 	switch {
 	case err != nil:
 	case !exists:
-		err = noVM(c.VM)
+		err = noVM(c.Lima, c.VM)
 	case c.Paths.ToHost:
 		_, err = archive.Resolve(c.Paths.Host, c.Paths.Name)
 	default:

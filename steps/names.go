@@ -31,6 +31,22 @@ func RecentVMs(ctx context.Context, client *lima.Client, stateDir string) (vms [
 // VMsSeen lists the VMs by Lima's directories alone.
 func VMsSeen(client *lima.Client) []string { return onlyVMs(client.NamesSeen()) }
 
+// Meant gives the VM that somebody calls by the name of its Lima instance, such as dvm-app. It is nothing where a VM has that
+// name itself.
+func Meant(client *lima.Client, name string) string {
+	meant := onlyVMs([]string{name})
+	if len(meant) == 0 {
+		return ""
+	}
+	if taken, err := client.Exists(config.InstancePrefix + name); taken || err != nil {
+		return ""
+	}
+	if exists, err := client.Exists(name); !exists || err != nil {
+		return ""
+	}
+	return meant[0]
+}
+
 // Ask begins to list those of the VMs that exist.
 func Ask(ctx context.Context, client *lima.Client, vms []config.VM) *lima.Roster {
 	var instances []string

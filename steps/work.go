@@ -14,12 +14,20 @@ import (
 func Place(vm config.VM) lima.Place { return lima.Place{User: vm.User, Dir: vm.CodeDir()} }
 
 // NoVM is the error of work in a VM that does not exist.
-type NoVM struct{ Name string }
+type NoVM struct {
+	Name  string
+	Meant string // the VM whose Lima instance has that name, or nothing
+}
 
 func (e *NoVM) Error() string { return fmt.Sprintf("there is no VM %q", e.Name) }
 
-// noVM is that error with the command that makes the VM.
-func noVM(vm config.VM) error { return engine.Advise(&NoVM{vm.Name}, "dvm %s", vm.Name) }
+// noVM is that error, with the command that makes the VM unless another is meant.
+func noVM(client *lima.Client, vm config.VM) error {
+	if meant := Meant(client, vm.Name); meant != "" {
+		return &NoVM{vm.Name, meant}
+	}
+	return engine.Advise(&NoVM{Name: vm.Name}, "dvm %s", vm.Name)
+}
 
 // Ready returns once a VM can be worked in. One that runs costs no call of limactl and no lock; a stopped one is started;
 // one that boots is waited for. waiting is told why, doing what Lima is at meanwhile, and warning who has its ports. A VM that does
@@ -30,7 +38,7 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 		return err
 	}
 	if !exists {
-		return noVM(vm)
+		return noVM(client, vm)
 	}
 	step := instance{vm: vm, lima: client, waiting: waiting, doing: doing, warning: warning}
 	if !client.Alive(vm.Instance) {
@@ -57,7 +65,7 @@ func (s *instance) startStopped(ctx context.Context) (err error) {
 	case err != nil:
 		return err
 	case found == nil:
-		return noVM(s.vm)
+		return noVM(s.lima, s.vm)
 	}
 	if err := s.refuse(found); err != nil {
 		return err
