@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 )
 
 // limaHome finds Lima's directory as limactl does: where it exists, without symlinks. It is absolute because limactl runs elsewhere.
@@ -42,6 +43,9 @@ func fromHome(path string) (string, error) {
 
 func stateDir(given string) (string, error) {
 	if given != "" {
+		if strings.ContainsFunc(given, unicode.IsControl) {
+			return "", wants("a path without control characters", given)
+		}
 		dir, err := fromHome(given)
 		if err != nil {
 			return "", err

@@ -53,6 +53,9 @@ func readScript(item string) (Script, error) {
 	if !strings.Contains(item, "/") {
 		return builtInScript(item)
 	}
+	if strings.ContainsFunc(item, unicode.IsControl) { // it is a step's name on the terminal and in logs
+		return Script{}, wants("paths without control characters", item)
+	}
 	path, err := fromHome(item)
 	if err != nil {
 		return Script{}, err
