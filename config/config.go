@@ -205,19 +205,19 @@ func chooseVMs(given []string, fallback Value[VMName], limaHome string, needed b
 		case !fallback.Set() || fallback.err != nil: // reported with the other variables
 			return nil, nil
 		}
-		return []string{string(fallback.V)}, inVariable("DVM_NAME", fallback.V.fitsIn(limaHome))
+		return []string{string(fallback.V)}, fallback.V.fitsIn(limaHome, "DVM_NAME")
 	}
 	var names []string
 	var problems Problems
 	for _, text := range given {
 		name := VMName(text)
-		err := name.check()
-		if err == nil && limaHome != "" {
-			err = name.fitsIn(limaHome)
+		wrong := inVariable("argument", name.check())
+		if wrong == nil && limaHome != "" {
+			wrong = name.fitsIn(limaHome, "argument")
 		}
 		switch {
-		case err != nil:
-			problems = append(problems, inVariable("argument", err)...)
+		case wrong != nil:
+			problems = append(problems, wrong...)
 		case !slices.Contains(names, text):
 			names = append(names, text)
 		}

@@ -43,13 +43,17 @@ func (n VMName) check() error {
 // Instance is the name of the VM's Lima instance.
 func (n VMName) Instance() string { return InstancePrefix + string(n) }
 
-// fitsIn checks that the sockets which Lima makes in the instance's directory have a path that the kernel takes.
-func (n VMName) fitsIn(limaHome string) error {
+// fitsIn checks that the sockets which Lima makes in the instance's directory have a path that the kernel takes. Where gave
+// the name; it is not to blame where none would do.
+func (n VMName) fitsIn(limaHome, where string) Problems {
 	over := len(filepath.Join(limaHome, n.Instance(), longestSocket)) - maxSocketPath()
-	if over <= 0 {
+	switch {
+	case over <= 0:
 		return nil
+	case LongestName(limaHome) < 1:
+		return inVariable("LIMA_HOME", wants("a shorter path, since no VM's name is short enough for the sockets below it", limaHome))
 	}
-	return wants(fmt.Sprintf("a VM name at least %d characters shorter, since a socket path under %s may have %d", over, limaHome, maxSocketPath()), string(n))
+	return inVariable(where, wants(fmt.Sprintf("a VM name at least %d characters shorter, since a socket path under %s may have %d", over, limaHome, maxSocketPath()), string(n)))
 }
 
 // LongestName is how many characters a VM's name may have.

@@ -10,14 +10,14 @@ func TestLongestName(t *testing.T) {
 	for _, home := range []string{"/root/.lima", "/" + strings.Repeat("h", 40), "/" + strings.Repeat("h", 70)} {
 		longest := LongestName(home)
 		fits := VMName(strings.Repeat("a", longest))
-		if err := fits.fitsIn(home); err != nil {
+		if err := fits.fitsIn(home, ""); err != nil {
 			t.Errorf("%s: a name of %d characters: %v", home, longest, err)
 		}
 		if fits.check() != nil {
 			t.Errorf("%s: %d characters are more than a name may have", home, longest)
 		}
 		more := fits + "a"
-		if more.fitsIn(home) == nil && more.check() == nil {
+		if more.fitsIn(home, "") == nil && more.check() == nil {
 			t.Errorf("%s: a name of %d characters fits too", home, longest+1)
 		}
 	}

@@ -18,7 +18,7 @@ func limaHome() (string, error) {
 		}
 		dir = filepath.Join(home, ".lima")
 	}
-	dir, err := filepath.Abs(dir)
+	dir, err := absolute(dir)
 	if err != nil {
 		return "", err
 	}
@@ -28,11 +28,22 @@ func limaHome() (string, error) {
 	return dir, nil
 }
 
+func absolute(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", wants("a path that can be made absolute ("+err.Error()+")", path)
+	}
+	return abs, nil
+}
+
 // fromHome is a path in which a ~ before the first slash is the home directory, as a shell has it that meets no quotes.
 func fromHome(path string) (string, error) {
-	rest, found := strings.CutPrefix(path, "~/")
-	if !found {
+	rest, found := strings.CutPrefix(path, "~")
+	switch {
+	case !found:
 		return path, nil
+	case rest != "" && rest[0] != '/':
+		return "", wants("a path without ~user, which a shell alone knows", path)
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -50,7 +61,7 @@ func stateDir(given string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return filepath.Abs(dir)
+		return absolute(dir)
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) { // the XDG specification ignores relative ones
 		return filepath.Join(dir, "dvm"), nil
@@ -67,6 +78,9 @@ func program(command Words) ([]string, error) {
 	if len(command) == 0 || !strings.Contains(command[0], "/") {
 		return command, nil
 	}
-	path, err := filepath.Abs(command[0])
+	path, err := fromHome(command[0])
+	if err == nil {
+		path, err = absolute(path)
+	}
 	return append([]string{path}, command[1:]...), err
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,11 +38,11 @@ func (p Ports) MarshalText() ([]byte, error) {
 
 // UnmarshalText accepts pairs separated by commas, spaces or newlines, or the word none.
 func (p *Ports) UnmarshalText(text []byte) error {
-	if string(text) == noPorts {
+	items := words(text)
+	if slices.Equal(items, []string{noPorts}) {
 		*p = Ports{}
 		return nil
 	}
-	items := words(text)
 	if len(items) == 0 {
 		return wants("host:guest pairs or none", string(text))
 	}

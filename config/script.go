@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -60,9 +59,9 @@ func readScript(item string) (Script, error) {
 	if err != nil {
 		return Script{}, err
 	}
-	id, err := filepath.Abs(path)
+	id, err := absolute(path)
 	if err != nil {
-		return Script{}, wants("a path that can be made absolute ("+err.Error()+")", item)
+		return Script{}, err
 	}
 	// O_NONBLOCK: opening a named pipe must not wait for its writer.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)

@@ -64,10 +64,7 @@ type CPUs int
 // UnmarshalText accepts a whole number from 1.
 func (c *CPUs) UnmarshalText(text []byte) error {
 	n, err := wholeNumber(string(text))
-	switch {
-	case err != nil || n < 1:
-		return wants("a whole number of at least 1", string(text))
-	case n > maxCPUs:
+	if err != nil || n < 1 || n > maxCPUs {
 		return wants(fmt.Sprintf("a whole number from 1 to %d", maxCPUs), string(text))
 	}
 	*c = CPUs(n)

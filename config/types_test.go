@@ -30,6 +30,7 @@ func TestGood(t *testing.T) {
 		{new(Ports), "3000:3000", "3000:3000"},
 		{new(Ports), "3000:3000,8080:80 9000:9000\n1:65535", "3000:3000,8080:80,9000:9000,1:65535"},
 		{new(Ports), "none", ""},
+		{new(Ports), " none\n", ""},
 		{new(Packages), "git gcc-c++,fd-find\nvim  git", "[git gcc-c++ fd-find vim]"},
 		{new(Packages), "perl(Foo::Bar) /usr/bin/ab", "[perl(Foo::Bar) /usr/bin/ab]"},
 		{new(Names), "GITHUB_TOKEN,_x a1\nGITHUB_TOKEN", "[GITHUB_TOKEN _x a1]"},
