@@ -54,6 +54,7 @@ func Explain(names []string) (Report, Config, error) {
 	if len(names) > 0 {
 		report.vm = cfg.VMs[0].Name
 	}
+	report.hideMisplaced()
 	own.each(func(name string, f field, tag reflect.StructTag) {
 		entry := newEntry(name, tag)
 		setting := Setting{Name: name, Value: f.text(), Variable: f.source(), Default: entry.Default, Meaning: entry.Meaning}
@@ -90,10 +91,19 @@ func (r *Report) Rows() [][]string {
 	return rows
 }
 
+// hideMisplaced makes a secret of each DVM_PASS that may hold one in the place of a name.
+func (r *Report) hideMisplaced() {
+	for _, vm := range append(r.read.named(), "") {
+		if pass := r.read.vars.forVM(vm, r.read.overrides).Pass; slices.ContainsFunc(pass.V, misplaced) {
+			r.read.secrets = append(r.read.secrets, pass.From)
+		}
+	}
+}
+
 // addPassed lists the host's variables that setup scripts get.
 func (r *Report) addPassed(names []string) {
 	for _, name := range names {
-		if slices.ContainsFunc(r.Settings, func(s Setting) bool { return s.Name == name }) {
+		if misplaced(name) || slices.ContainsFunc(r.Settings, func(s Setting) bool { return s.Name == name }) {
 			continue
 		}
 		setting := Setting{Name: name, Source: FromDefault, Meaning: "in DVM_PASS: handed to setup scripts as a secret", Secret: true}

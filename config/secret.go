@@ -38,9 +38,14 @@ func readSecrets(names []string) (secrets []Secret, err error) {
 	return secrets, errors.Join(problems...)
 }
 
-// notSet names the variable where that can't be a secret itself, put where its name should be.
+// misplaced tells whether a name in DVM_PASS may be a secret itself, put where its variable's name should be.
+func misplaced(name string) bool {
+	return os.Getenv(name) == "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != ""
+}
+
+// notSet names the variable where that is no secret.
 func notSet(i int, name string) error {
-	if strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
+	if !misplaced(name) {
 		return wants("names of variables that are set", name)
 	}
 	return fmt.Errorf("wants names of variables that are set; its item %d is not", i+1)
