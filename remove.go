@@ -62,8 +62,12 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 		return nil
 	}
 	if !vm.Force {
+		again := "DVM_FORCE=1 dvm rm " + vm.Name
+		if cfg.Yes {
+			again = "DVM_YES=1 " + again
+		}
 		shown := v.show(vm, "rm")
-		unsaved, err := steps.Unsaved(ctx, client, vm, shown.waiting, shown.doing)
+		unsaved, err := steps.Unsaved(ctx, client, vm, again, shown.waiting, shown.doing)
 		shown.End()
 		if err != nil {
 			return err
@@ -72,11 +76,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 			v.term.Line("%s: %s", vm.Name, logs.Clean(line))
 		}
 		if len(unsaved) > 0 {
-			again := "DVM_FORCE=1"
-			if cfg.Yes {
-				again = "DVM_YES=1 " + again
-			}
-			return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "%s dvm rm %s deletes it all the same", again, vm.Name)
+			return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "%s deletes it all the same", again)
 		}
 	}
 	if cfg.DryRun {

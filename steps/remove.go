@@ -13,11 +13,11 @@ import (
 )
 
 // Unsaved lists the work in a VM that would be lost with it, a line each. An error means that nobody could look.
-// waiting and doing are told what Ready's are, and doing of the look.
-func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) ([]string, error) {
+// unseen is the command that deletes it without a look. waiting and doing are told what Ready's are, and doing of the look.
+func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, unseen string, waiting, doing func(string)) ([]string, error) {
 	if !client.Alive(vm.Instance) {
 		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
-			"dvm %[1]s starts it; DVM_FORCE=1 dvm rm %[1]s deletes it unseen", vm.Name)
+			"dvm %s starts it; %s deletes it unseen", vm.Name, unseen)
 	}
 	if err := Ready(ctx, client, vm, waiting, doing, nil); err != nil { // what runs takes no port that it does not have
 		return nil, err
