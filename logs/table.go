@@ -5,8 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/clipperhouse/displaywidth"
 	"github.com/mitchellh/go-wordwrap"
 	"golang.org/x/term"
 )
@@ -50,58 +50,68 @@ func widthOf(w io.Writer) int {
 
 // table lays rows out for a terminal of that width, or for none where it is 0.
 func table(w io.Writer, width int, rows [][]string) error {
-	var text strings.Builder
-	columns := tabwriter.NewWriter(&text, 0, 0, gap, ' ', 0)
 	most := max(width/cellShare, leastCell)
+	laid := make([][][]string, len(rows)) // the lines of each cell
+	widths := make([]int, len(rows[0])-1) // the last column needs none
 	last := width - 1
-	for column := 0; width > 0 && column < len(rows[0])-1; column++ {
-		widest := 0
-		for _, row := range rows {
-			widest = max(widest, min(len([]rune(row[column])), most))
-		}
-		last -= widest + gap
-	}
-	for _, row := range rows {
-		cells := make([][]string, len(row))
-		height := 1
-		for i, cell := range row {
-			cells[i] = []string{Clean(strings.ReplaceAll(cell, "\n", " "))}
-			switch {
-			case width == 0:
-			case i == len(row)-1:
-				cells[i] = strings.Split(wordwrap.WrapString(cells[i][0], uint(max(last, leastLast))), "\n")
-			default:
-				cells[i] = chunks(cells[i][0], most)
-			}
-			height = max(height, len(cells[i]))
-		}
-		for line := range height {
-			for i, cell := range cells {
-				if i > 0 {
-					_, _ = io.WriteString(columns, "\t")
+	for i, row := range rows {
+		laid[i] = make([][]string, len(row))
+		for column, cell := range row {
+			lines := []string{strings.ReplaceAll(Clean(strings.ReplaceAll(cell, "\n", " ")), "\t", " ")}
+			if column < len(widths) {
+				if width > 0 {
+					lines = chunks(lines[0], most)
 				}
-				if line < len(cell) {
-					_, _ = io.WriteString(columns, cell[line])
+				for _, line := range lines {
+					widths[column] = max(widths[column], displaywidth.String(line))
 				}
 			}
-			_, _ = io.WriteString(columns, "\n")
+			laid[i][column] = lines
 		}
 	}
-	if err := columns.Flush(); err != nil {
-		return err
+	for _, cell := range widths {
+		last -= cell + gap
 	}
-	for line := range strings.Lines(text.String()) {
-		if _, err := io.WriteString(w, strings.TrimRight(line, " \n")+"\n"); err != nil {
+	for _, cells := range laid {
+		if end := &cells[len(cells)-1]; width > 0 {
+			*end = strings.Split(wordwrap.WrapString((*end)[0], uint(max(last, leastLast))), "\n")
+		}
+		if err := writeRow(w, cells, widths); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// chunks breaks text that has no words, such as a path, wherever it must.
-func chunks(text string, width int) (parts []string) {
-	for part := range slices.Chunk([]rune(text), width) {
-		parts = append(parts, string(part))
+// writeRow writes cells side by side, in as many lines as the highest has.
+func writeRow(w io.Writer, cells [][]string, widths []int) error {
+	height := len(slices.MaxFunc(cells, func(a, b []string) int { return len(a) - len(b) }))
+	for i := range height {
+		line := ""
+		for column, cell := range cells {
+			part := ""
+			if i < len(cell) {
+				part = cell[i]
+			}
+			line += part
+			if column < len(widths) {
+				line += strings.Repeat(" ", widths[column]-displaywidth.String(part)+gap)
+			}
+		}
+		if _, err := io.WriteString(w, strings.TrimRight(line, " ")+"\n"); err != nil {
+			return err
+		}
 	}
-	return parts
+	return nil
+}
+
+// chunks breaks text that has no words, such as a path, wherever it must. There is one at least.
+func chunks(text string, width int) (parts []string) {
+	for {
+		part := displaywidth.TruncateString(text, width, "")
+		parts, text = append(parts, part), text[len(part):]
+		if text == "" || part == "" {
+			return parts
+		}
+	}
 }

@@ -46,3 +46,37 @@ b                           a colour and a line
 		}
 	}
 }
+
+// TestTableWide: a letter may take two columns or none, and a tab takes one.
+func TestTableWide(t *testing.T) {
+	rows := [][]string{
+		{"NAME", "VALUE", "MEANING"},
+		{"日本", "日本語", "some\twords"},
+		{"e\u0301", "a日本語日本語日本語日12345678901234567890", "others"},
+	}
+	for _, c := range []struct {
+		width int
+		want  string
+	}{
+		{0, `
+NAME  VALUE                                      MEANING
+日本  日本語                                     some words
+É     a日本語日本語日本語日12345678901234567890  others
+`},
+		{50, `
+NAME  VALUE                 MEANING
+日本  日本語                some words
+É     a日本語日本語日本語   others
+      日123456789012345678
+      90
+`},
+	} {
+		var text strings.Builder
+		if err := table(&text, c.width, rows); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.ReplaceAll("\n"+text.String(), "e\u0301", "É"); got != c.want {
+			t.Errorf("%d columns wide:%s\nwant:%s", c.width, got, c.want)
+		}
+	}
+}

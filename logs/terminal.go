@@ -192,7 +192,8 @@ func (t *Terminal) draw(above string) {
 	_, _ = io.WriteString(t.screen, above)
 	var lines []string
 	for _, line := range t.live[:shown] {
-		text := displaywidth.TruncateString(line.text, max(columns-1, 0), "")
+		text := strings.ReplaceAll(line.text, "\t", " ") // whose width the terminal alone knows
+		text = displaywidth.TruncateString(text, max(columns-1, 0), "")
 		_, _ = fmt.Fprintln(t.screen, text)
 		lines = append(lines, text)
 	}

@@ -67,6 +67,8 @@ func TestLive(t *testing.T) {
 	check("finished", "a line that is wide")
 	term.Live("web", "日本語日本語日本語日本語") // two cells a letter
 	check("finished", "日本語日本語日本語")
+	term.Live("web", "web\tdoes\twhat\ttakes\tlong")
+	check("finished", "web does what takes")
 	term.Live("web", "a line that is wider than the screen")
 	for _, vm := range []string{"a", "b", "c", "d"} {
 		term.Live(vm, vm)
