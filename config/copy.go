@@ -55,8 +55,11 @@ func ParseCopy(source, destination string) (Copy, error) {
 		between := "./" + copyName(sourcePath, sourceVM)
 		return Copy{}, engine.Advise(err, "dvm cp %s && dvm cp %s", quoted([]string{source, between}), quoted([]string{between, destination}))
 	case !fromGuest && !toGuest:
-		return Copy{}, engine.Advise(Problems{{Where: "cp", Err: wants("VM:path as one of its arguments", source+" "+destination)}},
-			"dvm cp %s, with the name of a VM before the colon", quoted([]string{source, "VM:" + destination}))
+		err := error(Problems{{Where: "cp", Err: wants("VM:path as one of its arguments", source+" "+destination)}})
+		if ends := withColon(source, destination); ends != nil {
+			err = engine.Advise(err, "dvm cp %s", quoted(ends))
+		}
+		return Copy{}, engine.Advise(err, "dvm cp %s, with the name of a VM before the colon", quoted([]string{source, "VM:" + destination}))
 	case source == "" || destination == "":
 		return Copy{}, refuse("wants a path of this host, got an empty one")
 	case fromGuest:
@@ -65,6 +68,18 @@ func ParseCopy(source, destination string) (Copy, error) {
 	}
 	return Copy{VM: destinationVM, Guest: destinationPath, Host: source, Name: copyName(source, "")},
 		checkCopyVM(destinationVM, destination)
+}
+
+// withColon gives arguments in which a VM's name has the colon that it lacks, or nil. Of two such names one is a file's.
+func withColon(source, destination string) []string {
+	_, missing := os.Lstat(source)
+	switch {
+	case VMName(destination).check() == nil:
+		return []string{source, destination + ":"}
+	case VMName(source).check() == nil && missing != nil:
+		return []string{source + ":", destination}
+	}
+	return nil
 }
 
 // splitVM cuts VM:path. The colon of a path of this host comes after a slash: ./a:b.
