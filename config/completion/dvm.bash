@@ -1,6 +1,19 @@
 # shellcheck shell=bash
 # Completion of dvm for bash 3.2 or later. In ~/.bashrc: eval "$(dvm completion bash)"
 
+# _dvm_quoted tells whether a quote is open at the end of a line.
+_dvm_quoted() {
+	local i quote=
+	for ((i = 0; i < ${#1}; i++)); do
+		case $quote${1:i:1} in
+		\\ | \"\\) i=$((i + 1)) ;;
+		\' | \") quote=${1:i:1} ;;
+		\'\' | \"\") quote= ;;
+		esac
+	done
+	[[ -n $quote ]]
+}
+
 _dvm() {
 	local line words old=
 	COMPREPLY=()
@@ -14,6 +27,10 @@ _dvm() {
 	while [[ ${words[0]-} == *=* ]]; do # DVM_CPUS=4 dvm …
 		words=("${words[@]:1}")
 	done
+	if _dvm_quoted "${COMP_LINE:0:COMP_POINT}"; then # the word is longer than what read made of it
+		[[ ${words[1]-} != cp ]] || compopt -o default 2>/dev/null
+		return 0
+	fi
 	while IFS= read -r line; do
 		if [[ $line == :paths ]]; then
 			while IFS= read -r line; do
