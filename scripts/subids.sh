@@ -95,32 +95,30 @@ look() {
 apply() {
 	local uid
 	find_uid
-	settle /etc/subuid "$DVM_SUBUID_COUNT" --add-subuids --del-subuids
-	settle /etc/subgid "$DVM_SUBGID_COUNT" --add-subgids --del-subgids
+	settle /etc/subuid "$DVM_SUBUID_COUNT" --add-subuids
+	settle /etc/subgid "$DVM_SUBGID_COUNT" --add-subgids
 }
 
-# settle FILE COUNT ADD DELETE takes away the ranges that must not stay and adds one where none is large enough.
+# settle FILE COUNT ADD takes away the ranges that must not stay and adds one where none is large enough.
 settle() {
-	local own_first own_count other_first other_count i until last enough=
+	local own_first own_count other_first other_count i until enough=
 	if [[ ! -e $1 ]]; then
 		(umask 0022 && : >>"$1")
 	fi
 	read_ranges "$1"
 	for i in "${!own_first[@]}"; do
-		last=$((own_first[i] + own_count[i] - 1))
 		if (($2 == 0)) || clash "${own_first[i]}" "${own_count[i]}"; then
-			usermod "$4" "${own_first[i]}-$last" -- "$DVM_USER"
-			# usermod leaves a line that names the uid.
-			sed -i "/^$uid:${own_first[i]}:${own_count[i]}\$/d" -- "$1"
-			continue
+			remove "$1" "${own_first[i]}:${own_count[i]}"
+			unset "own_first[i]" "own_count[i]"
+		elif ((own_count[i] >= $2)); then
+			enough=1
 		fi
-		((own_count[i] < $2)) || enough=1
-		# A second range of the user's own must not overlap this one either.
-		other_first+=("${own_first[i]}") other_count+=("${own_count[i]}")
 	done
 	if (($2 == 0)) || [[ -n $enough ]]; then
 		return 0
 	fi
+	# A second range of the user's own must not overlap the first either.
+	other_first+=("${own_first[@]}") other_count+=("${own_count[@]}")
 	local first=$lowest
 	while clash "$first" "$2"; do
 		first=$until
@@ -131,3 +129,6 @@ settle() {
 	fi
 	usermod "$3" "$first-$((first + $2 - 1))" -- "$DVM_USER"
 }
+
+# remove FILE RANGE takes lines away. usermod would not while the user has a process, and leaves a line that names the uid.
+remove() { sed -i "/^\($DVM_USER\|$uid\):$2\$/d" -- "$1"; }
