@@ -73,7 +73,7 @@ unpack() {
 # complain gives tar's words with the name that the user knows, and with a reason where the disk took a part of a block.
 complain() {
 	local words
-	complaint=${complaint/#tar: tree/$copy_name}
+	complaint=${complaint/#tar: tree/"$copy_name"}
 	if [[ $complaint == *'Wrote only'* ]]; then
 		words=$({ printf x >"$stage/probe"; } 2>&1) || complaint+=": ${words##*: }"
 	fi
