@@ -81,9 +81,11 @@ complain() {
 }
 
 place() {
+	local into=("$stage")
 	if [[ ! -L $target && -d $target ]]; then
 		[[ ! -L $tree && -d $tree ]] || fail "$target is there already, and is a directory"
 		refuse_clashes "$tree" "$target"
+		refuse_borders
 		# Hard links, which cp renames over what is there: one process, however many files. Without --preserve=mode the
 		# directories that were there keep theirs; without a umask the new ones get theirs.
 		complaint=$(umask 0 && cp -RPlfT --preserve=timestamps -- "$tree" "$target" 2>&1) || fail "${complaint//"$tree"/"$copy_name"}"
@@ -96,7 +98,7 @@ place() {
 }
 
 # refuse_clashes SOURCE TARGET fails where a directory of the one would have to replace something else in the other, or the other
-# way round, or where nothing can be put: before anything is in place.
+# way round, or where nothing can be put: before anything is in place. It adds the directories that get something to into.
 refuse_clashes() {
 	local entry there
 	for entry in "$1"/*; do
@@ -112,6 +114,18 @@ refuse_clashes() {
 			fail "$there is there already, and is a directory"
 		fi
 		[[ -w $2 && -x $2 ]] || fail "can't write into $2: Permission denied"
+		[[ ${into[-1]} == "$2" ]] || into+=("$2")
+	done
+}
+
+# refuse_borders fails where one of into is on another file system than the stage, which no hard link reaches.
+refuse_borders() {
+	local devices i
+	mapfile -t devices < <(printf '%s\0' "${into[@]}" | xargs -0 stat -c %d --)
+	for i in "${!devices[@]}"; do
+		if [[ ${devices[i]} != "${devices[0]}" ]]; then
+			fail "${into[i]} is on another file system: copy ${into[i]##*/}/. to it by itself"
+		fi
 	done
 }
 
