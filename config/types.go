@@ -22,7 +22,8 @@ const (
 	minDiskGiB  = 5       // the Fedora cloud image does not fit below
 	maxSubIDs   = 1 << 30 // leaves room for a second range beside Lima's own of the same size
 	maxUserName = 32
-	maxJobs     = 64 // more would wait for the host's disk and for each other
+	sudoGroup   = "dvm-sudo" // scripts/user.sh makes it, and a user has a group of the same name
+	maxJobs     = 64         // more would wait for the host's disk and for each other
 )
 
 // Switch is a variable that is 0 or 1.
@@ -145,7 +146,7 @@ func (c *SubIDCount) UnmarshalText(text []byte) error {
 // UserName is the name of the guest user who owns the project.
 type UserName string
 
-// UnmarshalText accepts a portable Linux user name that is not root.
+// UnmarshalText accepts a portable Linux user name that is neither root nor a group of dvm's own.
 func (u *UserName) UnmarshalText(text []byte) error {
 	name := string(text)
 	const first, others = "abcdefghijklmnopqrstuvwxyz_", "0123456789-"
@@ -153,8 +154,11 @@ func (u *UserName) UnmarshalText(text []byte) error {
 		return wants(fmt.Sprintf("a user name of at most %d lowercase letters, digits, _ and -, starting with a letter or _",
 			maxUserName), name)
 	}
-	if name == "root" {
+	switch name {
+	case "root":
 		return wants("a user other than root", name)
+	case sudoGroup:
+		return wants("a user other than "+sudoGroup+", which is the group of who may sudo", name)
 	}
 	*u = UserName(name)
 	return nil

@@ -66,7 +66,7 @@ func TestBad(t *testing.T) {
 		{new(GiB), []string{"0", "0.0", "-1", "lots", "4GB", "4 GiB", "1e3", "Inf", "NaN", ".", "1.2.3", "GiB", "99999999"}},
 		{new(DiskGiB), []string{"0", "4", "4.99", "lots", "-30"}},
 		{new(SubIDCount), []string{"-1", "many", "1073741825", "1e5"}},
-		{new(UserName), []string{"root", "Dev", "x; id", "1a", "-a", "a.b", "a\n", strings.Repeat("a", 33)}},
+		{new(UserName), []string{"root", "dvm-sudo", "Dev", "x; id", "1a", "-a", "a.b", "a\n", strings.Repeat("a", 33)}},
 		{new(Ports), []string{"3000", "0:80", "1:70000", "22:80", "80:22", "a:b", "3000:3000:3000", "1:2,1:3", "-1:2", "1:2/tcp", ",", "none,1:2"}},
 		{new(Switch), []string{"yes", "2", "on", " 1"}},
 		{new(Containerd), []string{"all", "User"}},
