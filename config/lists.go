@@ -34,7 +34,8 @@ func words(text []byte) []string {
 // Packages is a list of what dnf is to install.
 type Packages []string
 
-// A package is what rpm can be asked for by itself: a name, what a package provides, or a file. A glob or a group is not.
+// A package is what rpm can be asked for by itself: a name, what a package provides, or a file in one. A glob, a group or
+// a package's own file is not.
 var packageSpec = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[A-Za-z0-9/_][A-Za-z0-9/_.:+~()-]*$`)
 })
@@ -44,6 +45,8 @@ func (p *Packages) UnmarshalText(text []byte) error {
 	var problems []error
 	for _, item := range words(text) {
 		switch {
+		case strings.Contains(item, "://") || strings.HasSuffix(item, ".rpm"):
+			problems = append(problems, wants("names of dnf packages, not files or URLs, which a script of DVM_SETUP can install", item))
 		case !packageSpec().MatchString(item):
 			problems = append(problems, wants("names of dnf packages, such as git or gcc-c++", item))
 		case !slices.Contains(*p, item):

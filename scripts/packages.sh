@@ -3,7 +3,7 @@
 #
 # Inputs: DVM_PACKAGES, names separated by spaces, none of which begins with a hyphen. apply runs as root.
 #
-# A check is one query of the rpm database, and needs no network.
+# A check is one query of the rpm database where all is provided by what is installed, and needs no network.
 set -Eeuo pipefail
 
 check() {
@@ -11,8 +11,10 @@ check() {
 	read -ra names <<<"$DVM_PACKAGES"
 	if ! provided "${names[@]}"; then
 		for name in "${names[@]}"; do
-			provided "$name" || missing+=("$name")
+			provided "$name" || named "$name" || missing+=("$name")
 		done
+	fi
+	if ((${#missing[@]} > 0)); then
 		echo "not installed: ${missing[*]}"
 		exit 1
 	fi
@@ -20,6 +22,9 @@ check() {
 }
 
 provided() { rpm -q --whatprovides "$@" >/dev/null 2>&1; }
+
+# named finds a package of one architecture or version, such as glibc.i686, which nothing provides by that name.
+named() { rpm -q "$1" >/dev/null 2>&1; }
 
 apply() {
 	local names

@@ -4,9 +4,8 @@ set -Eeuo pipefail
 
 cat >/usr/bin/rpm <<'RPM'
 #!/bin/bash
-shift 2 # -q --whatprovides
 for name; do
-	[[ -e /var/lib/packages/$name ]] || exit 1
+	[[ $name == -* || -e /var/lib/packages/$name ]] || exit 1
 done
 RPM
 cat >/usr/bin/dnf5 <<'DNF5'

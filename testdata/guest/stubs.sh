@@ -97,10 +97,15 @@ rpm() {
 		esac
 		;;
 	-q)
-		[[ $2 == --whatprovides ]] || fail "unexpected arguments: $*"
-		shift 2
+		shift
+		# Nothing provides a name with a version or an architecture.
+		local unprovided=none
+		if [[ $1 == --whatprovides ]]; then
+			unprovided='*-[0-9]*|*.i686|*.x86_64'
+			shift
+		fi
 		for package; do
-			if has packages "$package"; then
+			if [[ $package != @($unprovided) ]] && has packages "$package"; then
 				echo "$package-1-1.fc44.x86_64"
 			else
 				echo "no package provides $package"
