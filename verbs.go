@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -204,107 +203,6 @@ func (v verb) sshConfig(ctx context.Context) error {
 		_, err := io.WriteString(v.stdout, client.SSHConfig(vm.Instance, vm.User))
 		return err
 	})
-}
-
-// listed is one VM as ls shows it.
-type listed struct {
-	VM      string   `json:"vm"`
-	Status  string   `json:"status"`
-	CPUs    int      `json:"cpus"`
-	Memory  float64  `json:"memory_gib"`
-	Disk    float64  `json:"disk_gib"`
-	Ports   []string `json:"ports"`
-	Differs []string `json:"differs,omitempty"` // how its sizes differ from variables that are set for it
-	found   lima.Instance
-}
-
-func (v verb) list(ctx context.Context) error {
-	cfg, err := v.load(config.LoadAny, nil)
-	if err != nil {
-		return err
-	}
-	rows, err := listVMs(ctx, newViewer(cfg))
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		rows[i].Differs = steps.Differences(sizesFor(rows[i].VM, cfg), &rows[i].found)
-	}
-	if cfg.JSON {
-		encoder := json.NewEncoder(v.stdout)
-		for _, row := range rows {
-			if err := encoder.Encode(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(rows) == 0 {
-		v.term.Line("dvm: there are no VMs yet")
-		v.term.Hint("dvm app, for a VM called app")
-		return nil
-	}
-	table := [][]string{{"VM", "STATUS", "CPUS", "MEMORY", "DISK", "PORTS"}}
-	for _, row := range rows {
-		table = append(table, []string{row.VM, row.Status, strconv.Itoa(row.CPUs), gib(row.Memory), gib(row.Disk), strings.Join(row.Ports, " ")})
-	}
-	if err := logs.Table(v.stdout, table); err != nil {
-		return err
-	}
-	for _, row := range rows {
-		for _, difference := range row.Differs {
-			v.term.Warn(row.VM + ": " + difference)
-		}
-	}
-	return nil
-}
-
-func gib(size float64) string { return config.GiB(size).String() + " GiB" }
-
-// sizesFor is a VM with the sizes that the environment gives it: the plain variables are those of DVM_NAME's VM, if there is
-// one, and not of every other that is listed.
-func sizesFor(name string, cfg config.Config) config.VM {
-	if len(cfg.VMs) > 0 && cfg.VMs[0].Name == name {
-		return cfg.VMs[0]
-	}
-	return configured(name).OnlyOwn()
-}
-
-// configured is a VM with all that the environment gives it, or without anything where dvm can't have given it its name.
-func configured(name string) config.VM {
-	own, err := config.LoadAny([]string{name})
-	if err != nil || len(own.VMs) == 0 {
-		return config.VM{}
-	}
-	return own.VMs[0]
-}
-
-func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
-	instances, err := client.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var rows []listed
-	for _, found := range instances {
-		name, ours := strings.CutPrefix(found.Name, config.InstancePrefix)
-		if !ours {
-			continue
-		}
-		row := listed{VM: name, Status: string(found.Status), CPUs: found.CPUs,
-			Memory: float64(config.InGiB(found.Memory)), Disk: float64(config.InGiB(found.Disk)), Ports: []string{}, found: found}
-		if row.Status == "" {
-			row.Status = "unreadable"
-		}
-		if found.Config != nil {
-			for _, rule := range found.Config.PortForwards {
-				if !rule.Ignore && rule.GuestPort > 0 {
-					row.Ports = append(row.Ports, config.PortForward{Host: rule.HostPort, Guest: rule.GuestPort}.String())
-				}
-			}
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
 }
 
 // stop stops the VMs side by side. One that fails does not keep the others.
