@@ -148,11 +148,11 @@ func TestKillAfter(t *testing.T) {
 	l := newGuestLima(t)
 	l.boot("a")
 	// Without pipes: the guest would hold that of stderr for as long as the command runs.
-	cmd := l.with("LIMATEST_FAULT=shell kill-after=100ms").command("shell", "a", "sleep", "600")
+	cmd := l.with("LIMATEST_FAULT=shell kill-after=500ms").command("shell", "a", "sleep", "600")
 	if err := cmd.Run(); cmd.ProcessState.ExitCode() != -1 {
 		t.Errorf("limactl outlived its kill: %v", err)
 	}
-	l.sh("a", "pkill -x sleep")
+	eventually(t, "the command goes on", func() bool { return l.call("shell", "a", "pkill", "-x", "sleep").code == 0 })
 }
 
 func TestGuestWithoutAgentNeverBoots(t *testing.T) {
