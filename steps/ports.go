@@ -9,7 +9,9 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
+	"time"
 
 	"dvm/config"
 	"dvm/engine/lima"
@@ -114,15 +116,38 @@ func taken(port int) (text, hint string) {
 	if runtime.GOOS == "darwin" && port < privilegedPorts {
 		address = "" // where everybody may listen on all addresses together, and Lima does
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+	address = net.JoinHostPort(address, strconv.Itoa(port))
+	err, holder := listen(address), 0
+	if errors.Is(err, syscall.EADDRINUSE) {
+		if holder = holderOf(port); holder == 0 {
+			time.Sleep(lookTime)
+			err = listen(address)
+		}
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "is taken by " + holderName(holderOf(port)), fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port)
+		return "is taken by " + holderName(holder), fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port)
 	case errors.Is(err, fs.ErrPermission):
 		return "is for root alone, so nothing is forwarded", "sudo sysctl net.ipv4.ip_unprivileged_port_start=" + strconv.Itoa(port)
 	case err != nil:
 		return "can't be listened on: " + oneLine(err), ""
 	}
-	_ = listener.Close()
 	return "", ""
+}
+
+// lookTime is far more than a look at a port takes, by another dvm or another VM's sync.
+const lookTime = 20 * time.Millisecond
+
+// looking is held during a look, which has the port for a moment.
+var looking sync.Mutex
+
+// listen tells whether an address can be listened on.
+func listen(address string) error {
+	looking.Lock()
+	defer looking.Unlock()
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return err
+	}
+	return listener.Close()
 }
