@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -118,11 +117,12 @@ func taken(port int) (text, hint string) {
 	}
 	address = net.JoinHostPort(address, strconv.Itoa(port))
 	err, holder := listen(address), 0
-	if errors.Is(err, syscall.EADDRINUSE) {
-		if holder = holderOf(port); holder == 0 {
-			time.Sleep(lookTime)
-			err = listen(address)
+	for tries := 0; tries < lookTries && errors.Is(err, syscall.EADDRINUSE); tries++ {
+		if holder = holderOf(port); holder != 0 && holder != os.Getpid() {
+			break
 		}
+		time.Sleep(lookTime)
+		err = listen(address)
 	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -135,16 +135,14 @@ func taken(port int) (text, hint string) {
 	return "", ""
 }
 
-// lookTime is far more than a look at a port takes, by another dvm or another VM's sync.
-const lookTime = 20 * time.Millisecond
-
-// looking is held during a look, which has the port for a moment.
-var looking sync.Mutex
+// A look at a port has it for a moment, and another one meanwhile finds it taken, by nobody or by this process.
+const (
+	lookTries = 3
+	lookTime  = 10 * time.Millisecond // far more than a look takes
+)
 
 // listen tells whether an address can be listened on.
 func listen(address string) error {
-	looking.Lock()
-	defer looking.Unlock()
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return err

@@ -20,16 +20,15 @@ func TestLooksSideBySide(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var looks conc.WaitGroup
-	for range 8 {
-		looks.Go(func() {
-			for range 200 {
+	for range 1000 {
+		var looks conc.WaitGroup
+		for range 3 {
+			looks.Go(func() {
 				if text, _ := taken(port); text != "" {
 					t.Errorf("port %d %s", port, text)
-					return
 				}
-			}
-		})
+			})
+		}
+		looks.Wait()
 	}
-	looks.Wait()
 }
