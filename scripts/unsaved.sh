@@ -13,7 +13,7 @@ run_git() {
 	local repository=$1 owner
 	shift
 	owner=$(stat -c %U -- "$repository") || return
-	LC_ALL=C sudo -n -H -u "$owner" -- env "GIT_CEILING_DIRECTORIES=${repository%/*}" \
+	LC_ALL=C sudo -n -H -u "$owner" GIT_CEILING_DIRECTORIES="${repository%/*}" \
 		git -C "$repository" --no-optional-locks -c core.fsmonitor=false "${git_options[@]}" "$@" </dev/null
 }
 
