@@ -132,7 +132,7 @@ type demand struct {
 	setup bool // setup scripts and secrets
 }
 
-func load(names []string, needed demand) (Config, layers, error) {
+func load(names []string, needed demand) (Config, *layers, error) {
 	read, err := readLayers(names)
 	if err != nil {
 		return Config{}, read, err
@@ -226,7 +226,7 @@ func chooseVMs(given []string, fallback Value[VMName], limaHome string, needed b
 }
 
 // loadVM makes a VM of its variables.
-func loadVM(own Variables, name string, withSetup bool) (VM, Problems) {
+func loadVM(own *Variables, name string, withSetup bool) (VM, Problems) {
 	problems := own.problems()
 	var setup []Script
 	if withSetup {
@@ -286,7 +286,7 @@ func defaultCPUs(cores int) int {
 	return max(cores-reserve, 2)
 }
 
-func logLevel(vars Variables) string {
+func logLevel(vars *Variables) string {
 	switch {
 	case vars.LimaLogLevel.Set() && vars.LimaLogLevel.err == nil:
 		return string(vars.LimaLogLevel.V)

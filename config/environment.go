@@ -23,7 +23,7 @@ type override struct {
 
 // layers is the environment as it was read: the plain variables, and those for one VM alone.
 type layers struct {
-	vars      Variables
+	vars      *Variables
 	overrides []override
 	secrets   []string // the names that DVM_PASS lists, for any VM
 	problems  Problems // with the names of variables; their values are checked where they hold
@@ -34,15 +34,15 @@ type layers struct {
 func foreign() []string { return []string{"DVM_DIR", "DVM_ROOT"} }
 
 // readLayers reads the process environment. The named VMs are those that the command is about.
-func readLayers(named []string) (layers, error) {
+func readLayers(named []string) (*layers, error) {
 	vars, err := readEnvironment()
 	if err != nil {
-		return layers{}, err
+		return nil, err
 	}
 	if len(named) == 0 && vars.Name.Set() {
 		named = []string{string(vars.Name.V)}
 	}
-	read := layers{vars: vars, secrets: slices.Clone(vars.Pass.V)}
+	read := &layers{vars: vars, secrets: slices.Clone(vars.Pass.V)}
 	environ := slices.Sorted(slices.Values(os.Environ()))
 	read.readOverrides(environ)
 	for _, name := range read.named() {

@@ -36,7 +36,7 @@ const secretMask = "********"
 // Report is the environment as it was read, for people and for shells.
 type Report struct {
 	Settings []Setting // what holds, in the order of the table, and then what DVM_PASS names
-	read     layers
+	read     *layers
 	vm       string // the one that the command names, or empty
 }
 

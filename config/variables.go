@@ -70,10 +70,10 @@ type field interface {
 }
 
 // readEnvironment fills the table from the process environment, the only one that envconfig reads.
-func readEnvironment() (Variables, error) {
-	var vars Variables
-	if err := envconfig.Process("", &vars); err != nil {
-		return vars, fmt.Errorf("read the environment: %w", err)
+func readEnvironment() (*Variables, error) {
+	vars := new(Variables)
+	if err := envconfig.Process("", vars); err != nil {
+		return nil, fmt.Errorf("read the environment: %w", err)
 	}
 	vars.each(func(name string, f field, tag reflect.StructTag) {
 		switch text, set := os.LookupEnv(name); {
@@ -125,8 +125,9 @@ func (v *Variables) problems() (found Problems) {
 }
 
 // forVM is the table with the values that hold for one VM alone in the place of the plain ones.
-func (v Variables) forVM(name string, overrides []override) Variables {
-	v.each(func(variable string, f field, _ reflect.StructTag) {
+func (v *Variables) forVM(name string, overrides []override) *Variables {
+	own := new(*v)
+	own.each(func(variable string, f field, _ reflect.StructTag) {
 		for _, o := range overrides {
 			if o.base == variable && o.vm == name {
 				_ = f.Decode(o.text)
@@ -134,7 +135,7 @@ func (v Variables) forVM(name string, overrides []override) Variables {
 			}
 		}
 	})
-	return v
+	return own
 }
 
 // suffix is what stands after the name of a variable for one VM alone.

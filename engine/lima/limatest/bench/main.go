@@ -98,11 +98,27 @@ func (b *bench) build() error {
 		if err := build.Run(); err != nil {
 			return fmt.Errorf("build %s: %w", of, err)
 		}
+		if err := readAnew(program); err != nil {
+			return err
+		}
 	}
 	home := filepath.Join(b.dir, "lima")
 	b.env = append(os.Environ(), "LIMA_HOME="+home, "XDG_STATE_HOME="+filepath.Join(b.dir, "state"), "DVM_LIMACTL="+b.limactl,
 		"LIMATEST_QUIET=1", "DVM_STATE_DIR=", "DVM_NAME=", "DVM_ALL=", "DVM_SETUP=", "DVM_PACKAGES=", "DVM_USER=developer")
 	return os.MkdirAll(home, 0o700)
+}
+
+// readAnew puts a copy in a program's place. What a linker has just written lies in the page cache in single pages, and starts
+// up to 1 ms later than a program that was unpacked, or read since the machine was started.
+func readAnew(program string) error {
+	text, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(program); err != nil {
+		return err
+	}
+	return os.WriteFile(program, text, 0o700)
 }
 
 func (b *bench) deleteAll() {
