@@ -2,11 +2,13 @@
 # Ends process sessions, with all that was started in them and has not lost its parent: what has a process group of its own, as
 # timeout and job control give one, and what has a session of its own, as su -c does.
 #
-# It comes before the text of another script. Run as root, since the processes are other users' too.
+# transaction.sh comes before it, and the text of another script after it. Run as root, since the processes are other users' too.
 set -uo pipefail
 
-# end_sessions SPARED SESSION... ends them politely, then for good. SPARED is a process that is left alone, with what is between
-# it and this one; 0 is none.
+transaction_patience=18000 # tenths of a second
+
+# end_sessions SPARED SESSION... ends them politely, then for good, but none while it changes packages. SPARED is a process that
+# is left alone, with what is between it and this one; 0 is none.
 end_sessions() {
 	local spared=$1 session tries
 	local -A members=() groups=() sessions=()
@@ -16,13 +18,26 @@ end_sessions() {
 	done
 	trap '' TERM
 	find_members
+	await_transaction
 	# All of a group at once: a shell that outlived its command would say how that ended.
 	kill -TERM -- "${!groups[@]}" 2>/dev/null
 	for ((tries = 0; tries < 40 && ${#members[@]} > 0; tries++)); do
+		await_transaction # which may have begun since
 		((tries < 15)) || kill -KILL -- "${!members[@]}" 2>/dev/null
 		sleep 0.1
 		find_members
 	done
+}
+
+# await_transaction waits for the end of a member's package transaction, which rpm keeps signals from, too. Half of one is no
+# state to leave a system in: packages there twice, and what is to happen last not done.
+await_transaction() {
+	local holder waited=
+	while ((transaction_patience > 0)) && find_transaction && [[ -n ${members[$holder]-} ]]; do
+		waited=1 transaction_patience=$((transaction_patience - 1))
+		sleep 0.1
+	done
+	[[ -z $waited ]] || find_members
 }
 
 # find_members sets members to the processes of the sessions and what these have started, and adds their sessions to those, and

@@ -8,7 +8,7 @@ import (
 )
 
 // Session is the program of a guest session; its header says what it wants and what it reports. Files comes before it, and
-// Work is the rest of it, with EndSessions before that.
+// Work is the rest of it, with Transaction and EndSessions before that.
 var (
 	//go:embed files.sh
 	Files string
@@ -18,7 +18,12 @@ var (
 	Work string
 )
 
-// EndSessions defines what ends processes of the guest.
+// Transaction defines what finds a package transaction: no apply that installs packages may meet one, and none is ended half-way.
+//
+//go:embed transaction.sh
+var Transaction string
+
+// EndSessions defines what ends processes of the guest. Transaction comes before it.
 //
 //go:embed endsessions.sh
 var EndSessions string
@@ -64,11 +69,6 @@ var (
 	//go:embed copy-out.sh
 	CopyOut string
 )
-
-// Transaction defines busy: what an apply that installs packages has to wait for.
-//
-//go:embed transaction.sh
-var Transaction string
 
 // Look is the part of a step's script that its look needs: what comes before its apply.
 func Look(script string) string {

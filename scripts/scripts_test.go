@@ -50,9 +50,9 @@ var kinds = map[string]kind{
 	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}},                                  // outlives its steps' failures
 	"work.sh":        {strict: "set -uo pipefail", functions: []string{"begin_watch", "begin_work"}},                // follows session.sh
 	"terminal.sh":    {strict: "set -uo pipefail", functions: []string{"settle_terminal"}},                          // comes before a program
-	"transaction.sh": {strict: "set -Eeuo pipefail", functions: []string{"busy"}},
-	"copy.sh":        {strict: "set -uo pipefail", functions: []string{"begin", "fail", "finish"}}, // reports what fails
-	"copy-in.sh":     {functions: []string{"copy_in"}},                                             // follows copy.sh
+	"transaction.sh": {strict: "set -uo pipefail", functions: []string{"find_transaction", "busy"}},                 // follows session.sh
+	"copy.sh":        {strict: "set -uo pipefail", functions: []string{"begin", "fail", "finish"}},                  // reports what fails
+	"copy-in.sh":     {functions: []string{"copy_in"}},                                                              // follows copy.sh
 	"copy-out.sh":    {functions: []string{"copy_out"}},
 	"authorize.sh":   {strict: "set -Eeuo pipefail", program: true},
 	"command.sh":     {strict: "set -uo pipefail", program: true}, // reports what fails
@@ -123,7 +123,7 @@ func declared(file *syntax.File) (names []string) {
 // TestLooksSpareTheSession: a look runs in the session's own shell, so that its script must not define again what that one
 // lives by, nor end it.
 func TestLooksSpareTheSession(t *testing.T) {
-	session := declared(parse(t, "session.sh", scripts.Files+scripts.Session+scripts.EndSessions+scripts.Work))
+	session := declared(parse(t, "session.sh", scripts.Files+scripts.Session+scripts.Transaction+scripts.EndSessions+scripts.Work))
 	for name, text := range map[string]string{"user.sh": scripts.User, "code.sh": scripts.Code, "subids.sh": scripts.SubIDs, "setup.sh": scripts.Setup} {
 		whole, file := parse(t, name, text), parse(t, name, scripts.Look(text))
 		for _, function := range declared(whole) {

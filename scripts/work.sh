@@ -7,13 +7,12 @@
 #   step_tells[i]      1: what its check says after an apply is told, on a second line of the text
 #   step_values[i]     shell assignments for this step alone
 #   step_script[i]     the text of a script that defines apply, and look or check
-#   step_turn[i]       the text of a script that defines busy, or nothing
+#   step_turns[i]      1: apply must not meet a package transaction of another program
 #
-# A step's busy writes what else in the guest the apply must not meet, and succeeds while that goes on. It is waited for
-# before an apply, and after one that failed because the other came first; the apply is then tried again. A step whose turn
-# does not come is late, and nothing of it is applied.
+# The end of one is waited for before an apply, and after one that failed because the other came first; the apply is then tried
+# again. A step whose turn does not come is late, and nothing of it is applied.
 #
-# endsessions.sh comes before it, for what is left when the host goes away.
+# transaction.sh and endsessions.sh come before it, for what is left when the host goes away.
 #
 # shellcheck disable=SC2154,SC2034 # the inputs are assigned before this text, and session.sh reads what is set here
 set -uo pipefail
@@ -33,7 +32,7 @@ watch_host() {
 	read -r stat </proc/self/stat
 	read -r _ _ _ session _ <<<"${stat##*) }"
 	# shellcheck disable=SC2016 # for the inner shell
-	sudo -n bash -c "$(declare -f end_sessions find_members)"'; end_sessions "$1" "$2"' watch_host "$BASHPID" "$session"
+	sudo -n bash -c "$(declare -f find_transaction end_sessions await_transaction find_members)"'; transaction_patience=$1; end_sessions "$2" "$3"' watch_host "$transaction_patience" "$BASHPID" "$session"
 }
 
 # begin_work keeps two sessions' changes from mixing. It comes before the first change, so that a session that changes
@@ -94,14 +93,10 @@ await_turn() {
 	done
 }
 
-# is_busy sets other to what the step must wait for, and fails where there is nothing.
+# is_busy sets other to what a step must wait for, and fails where there is nothing.
 is_busy() {
-	[[ -n ${step_turn[$1]} ]] || return 1
-	other=$(
-		exec 3>&- 4<&- 5<&- 6<&-
-		eval "${step_turn[$1]}"
-		busy
-	) || return 1
+	[[ ${step_turns[$1]} == 1 ]] || return 1
+	other=$(exec 3>&- 4<&- 5<&- 6<&- && busy) || return 1
 	other=${other:0:200}
 }
 

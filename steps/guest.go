@@ -43,11 +43,11 @@ type guestStep struct {
 	builds bool       // its check may answer otherwise once an earlier step has been applied
 	looks  bool       // its script has a look, else a check
 	tells  bool       // what it made is for its user to read
+	turns  bool       // apply must not meet a package transaction
 	fresh  bool       // it has something to do in every new VM
 	wants  string     // the state that it makes, in words
 	mend   string     // what helps where apply fails
 	mendIf string     // but only where its last words hold this
-	turn   string     // a script that tells what apply has to wait for, or empty
 	files  []string   // paths that its look asks about
 	needs  []variable // what its look has to know, and so does apply
 	values []variable // for check and apply
@@ -80,7 +80,7 @@ func guestSteps(vm config.VM) []guestStep {
 			mend:  fewerIDs(vm), mendIf: "no room"},
 	}
 	if len(vm.Packages) > 0 {
-		list = append(list, guestStep{name: "packages", script: scripts.Bare(scripts.Packages), root: true, turn: scripts.Bare(scripts.Transaction),
+		list = append(list, guestStep{name: "packages", script: scripts.Bare(scripts.Packages), root: true, turns: true,
 			wants:  "installed: " + strings.Join(vm.Packages, " "),
 			mend:   fmt.Sprintf("limactl shell --workdir / %s dnf5 search WORD finds a package's name; then the same again", vm.Instance),
 			values: []variable{{"DVM_PACKAGES", strings.Join(vm.Packages, " ")}}})
@@ -161,11 +161,11 @@ func (g *guest) work() string {
 		index := "[" + strconv.Itoa(i) + "]"
 		assign("step_root"+index, zeroOrOne(step.root))
 		assign("step_tells"+index, zeroOrOne(step.tells))
-		assign("step_turn"+index, step.turn)
+		assign("step_turns"+index, zeroOrOne(step.turns))
 		assign("step_values"+index, assignments(slices.Concat(step.needs, step.values)))
 		assign("step_script"+index, step.script)
 	}
-	text.WriteString(scripts.Bare(scripts.EndSessions + scripts.Work))
+	text.WriteString(scripts.Bare(scripts.Transaction + scripts.EndSessions + scripts.Work))
 	return text.String()
 }
 

@@ -18,8 +18,8 @@ import (
 func setupStep(vm config.VM, script config.Script) guestStep {
 	step := guestStep{name: "setup " + script.Name, setup: true, force: vm.Force}
 	if script.BuiltIn != nil {
-		step.script, step.turn = script.Body, scripts.Bare(scripts.Transaction)
-		step.builds, step.wants, step.tells = true, script.BuiltIn.Meaning, script.BuiltIn.Tells
+		step.script, step.wants, step.builds = script.Body, script.BuiltIn.Meaning, true
+		step.turns, step.tells = true, script.BuiltIn.Tells
 		step.values, step.private = builtInValues(vm, script.BuiltIn), len(script.BuiltIn.Secrets) > 0
 		for _, name := range script.BuiltIn.Secrets {
 			if !slices.Contains(vm.Pass, name) {

@@ -281,7 +281,7 @@ func (g *guestCommand) endInGuest(ctx context.Context, begun bool) {
 	if !begun {
 		input += "may begin\n"
 	}
-	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.Bare(scripts.EndSessions+scripts.EndCommand))
+	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.Bare(scripts.Transaction+scripts.EndSessions+scripts.EndCommand))
 	for range 2 {
 		// Where it fails, nothing can be reached that could be ended. But a signal to dvm's process group may meet a limactl that
 		// has none of its own yet.
