@@ -61,23 +61,8 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 		v.became(results, client, vm, "deleted", steps.NoSuchVM, nil)
 		return nil
 	}
-	if !vm.Force {
-		again := "DVM_FORCE=1 dvm rm " + vm.Name
-		if cfg.Yes {
-			again = "DVM_YES=1 " + again
-		}
-		shown := v.show(vm, "rm")
-		unsaved, err := steps.Unsaved(ctx, client, vm, again, shown.waiting, shown.doing)
-		shown.End()
-		if err != nil {
-			return err
-		}
-		for _, line := range unsaved {
-			v.term.Line("%s: %s", vm.Name, logs.Clean(line))
-		}
-		if len(unsaved) > 0 {
-			return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "%s deletes it all the same", again)
-		}
+	if err := v.refuseUnsaved(ctx, cfg, client, vm); err != nil {
+		return err
 	}
 	if cfg.DryRun {
 		return v.would(cfg, logs.Result{VM: vm.Name, To: "deleted"}, "would delete "+vm.Name)
@@ -94,6 +79,9 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 		if answer = strings.TrimSpace(answer); answer != vm.Name {
 			return fmt.Errorf("%q is not its name; nothing is deleted", answer)
 		}
+		if err := v.refuseUnsaved(ctx, cfg, client, vm); err != nil { // the answer may have taken hours
+			return err
+		}
 	}
 	shown := v.show(vm, "rm")
 	said, err := steps.Remove(ctx, client, vm, shown.waiting, shown.doing, func() error {
@@ -107,6 +95,30 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 		return err
 	}
 	v.became(results, client, vm, "deleted", said, nil)
+	return nil
+}
+
+// refuseUnsaved looks for work that would be lost, unless that is not wanted, and prints what it finds.
+func (v verb) refuseUnsaved(ctx context.Context, cfg config.Config, client *lima.Client, vm config.VM) error {
+	if vm.Force {
+		return nil
+	}
+	again := "DVM_FORCE=1 dvm rm " + vm.Name
+	if cfg.Yes {
+		again = "DVM_YES=1 " + again
+	}
+	shown := v.show(vm, "rm")
+	unsaved, err := steps.Unsaved(ctx, client, vm, again, shown.waiting, shown.doing)
+	shown.End()
+	if err != nil {
+		return err
+	}
+	for _, line := range unsaved {
+		v.term.Line("%s: %s", vm.Name, logs.Clean(line))
+	}
+	if len(unsaved) > 0 {
+		return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "%s deletes it all the same", again)
+	}
 	return nil
 }
 

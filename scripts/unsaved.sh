@@ -23,11 +23,42 @@ lasting_remotes() {
 	remotes=()
 	while read -r name; do
 		url=$(run_git "$1" remote get-url -- "$name") || continue
-		case $url in
-		/* | ./* | ../* | file:* | *localhost* | *127.0.0.1* | *::1*) ;;
-		*:*) remotes+=("--remotes=$name") ;;
-		esac
+		! is_outside "$url" || remotes+=("--remotes=$name")
 	done < <(run_git "$1" remote)
+}
+
+# is_outside tells of a remote's URL, in any form that git takes (gitremote-helpers(7) has HELPER::URL), whether another machine
+# has it.
+is_outside() {
+	local url=$1 host own
+	[[ ! $url =~ ^[A-Za-z0-9+.-]+::(.*) ]] || url=${BASH_REMATCH[1]}
+	case $url in
+	/* | file:*) return 1 ;;
+	*://*)
+		host=${url#*://}
+		host=${host%%/*}
+		;;
+	*:*)
+		host=${url%:*}
+		[[ $host == *\]* ]] || host=${url%%:*}
+		[[ $host != */* ]] || return 1 # a path
+		;;
+	*) return 1 ;;
+	esac
+	host=${host##*@}
+	if [[ $host == \[* ]]; then
+		host=${host#\[}
+		host=${host%%\]*}
+	else
+		host=${host%%:*}
+	fi
+	host=${host,,}
+	case ${host%.} in
+	'' | localhost | *.localhost | localhost.localdomain | 0 | 0.* | 127.* | :: | ::1 | ::ffff:127.*) return 1 ;;
+	esac
+	for own in $(hostname) $(hostname -s) $(hostname -I); do
+		[[ $host != "${own,,}" ]] || return 1
+	done 2>/dev/null
 }
 
 # first LINES is the first line and how many follow.
@@ -44,8 +75,8 @@ first() {
 
 # ask REPOSITORY WORD... sets found to what git says, or says why it can't, which counts as work like any other.
 ask() {
-	found=$(run_git "$@" 2>"$complaints") && return
-	say "$1" "git can't look: $(first <"$complaints")"
+	found=$(run_git "$@" 2>"$scratch/git") && return
+	say "$1" "git can't look: $(first <"$scratch/git")"
 	return 1
 }
 
@@ -58,7 +89,7 @@ look_into_tree() {
 	ask "$1" status --porcelain=v1 --untracked-files=normal --ignore-submodules=none || return
 	report "$1" 'not committed'
 	# Of a directory that its user may not read git warns, and takes it for empty.
-	closed=$(sed -n 's/^warning: could not open directory //p' "$complaints")
+	closed=$(sed -n 's/^warning: could not open directory //p' "$scratch/git")
 	[[ -z $closed ]] || say "$1" "git can't look into $(first <<<"$closed")"
 	# Files whose changes git is told not to see: update-index --assume-unchanged gives a small letter, --skip-worktree an S, which
 	# those that a sparse checkout leaves out have, too.
@@ -88,7 +119,7 @@ look_into_worktrees() {
 		'worktree '*) tree=${line#worktree } ;;
 		bare) tree= ;;
 		'')
-			if [[ -d $tree && -z ${looked[$tree]-} && (-e $tree/.git || $tree/ != "$2"/*) ]]; then
+			if [[ -d $tree && -z ${looked[$tree]-} && ! $tree -ef $common && (-e $tree/.git || $tree/ != "$2"/*) ]]; then
 				looked[$tree]=1
 				look_into_tree "$tree"
 			fi
@@ -97,23 +128,67 @@ look_into_worktrees() {
 	done <<<"$found"$'\n'
 }
 
+# look_into_repository REPOSITORY CODE fails where the files in its directory are not its own: it is bare, as one beside its
+# worktrees may be, or its work tree is elsewhere. It sets common to the directory that the repository shares with its worktrees.
 look_into_repository() {
-	look_into_tree "$1" || return
-	look_into_worktrees "$1" "$2"
-	look_into_commits "$1"
+	local found bare inside=
+	ask "$1" rev-parse --is-inside-work-tree --is-bare-repository --git-common-dir || return 0
+	{
+		read -r inside
+		read -r bare
+		IFS= read -r common
+	} <<<"$found"
+	[[ $common == /* ]] || common=$1/$common
+	if [[ $bare == true ]]; then
+		look_into_worktrees "$1" "$2"
+		local git_options=(--git-dir=.git --work-tree=.) # or git would not list a stash
+		look_into_commits "$1"
+	elif look_into_tree "$1"; then
+		look_into_worktrees "$1" "$2"
+		look_into_commits "$1"
+	else
+		return 0
+	fi
 	look_into_modules "$1"
+	[[ $inside == true ]]
 }
 
-# look_into_modules looks into the repositories of submodules that are in the tree no more.
+# look_into_modules looks into the repositories of submodules that are in no tree any more, or in one that nobody looks into.
 look_into_modules() {
-	local head dir tree git_options=(--git-dir=. --work-tree=.)
-	[[ -d $1/.git/modules ]] || return 0
-	while IFS= read -r -d '' head; do
-		dir=${head%/HEAD}
-		[[ -d $dir/objects ]] || continue
-		tree=$(run_git "$dir" config core.worktree) && [[ -e $dir/$tree/.git ]] && continue
+	local dir tree git_options=(--git-dir=. --work-tree=.) roots=()
+	for dir in "$common"/modules "$common"/worktrees/*/modules; do
+		[[ ! -d $dir ]] || roots+=("$dir")
+	done
+	((${#roots[@]} > 0)) || return 0
+	while IFS= read -r -d '' dir; do
+		dir=${dir%/HEAD}
+		[[ -d $dir/objects && -z ${looked[$dir]-} ]] || continue
+		looked[$dir]=1
+		if tree=$(run_git "$dir" config core.worktree); then
+			[[ $tree == /* ]] || tree=$dir/$tree
+			! is_looked_into "$tree" "$dir" || continue
+		fi
 		look_into_commits "$dir"
-	done < <(find "$1/.git/modules" -name HEAD -type f -print0)
+	done < <(search "$1" "${roots[@]}" -ignore_readdir_race -name HEAD -type f -print0)
+}
+
+# is_looked_into TREE GITDIR tells whether a submodule is there as a repository that was found.
+is_looked_into() {
+	local tree named
+	tree=$(cd -P -- "$1" 2>/dev/null && pwd) && [[ -n ${looked[$tree]-} && -f $tree/.git ]] || return
+	IFS= read -r named <"$tree/.git"
+	named=${named#gitdir: }
+	[[ $named == /* ]] || named=$tree/$named
+	[[ $named -ef $2 ]]
+}
+
+# search PLACE WORD... runs find, and says of the place where that can't look at everything, which counts as work like any other.
+search() {
+	local place=$1 status=0
+	shift
+	find "$@" 2>"$scratch/find" || status=$?
+	((status == 0 || status == 141)) || # who reads has enough
+		say "$place" "nobody can look at all of it: $(first <"$scratch/find")" >&3
 }
 
 look_into_commits() {
@@ -131,28 +206,36 @@ look_into_commits() {
 	report "$1" 'not pushed'
 }
 
+# prune adds a path to what find leaves out, which takes it for a pattern.
+prune() { loose+=(-path "${1//[*?[\\]/\\&}" -prune -o); }
+
 look_into() {
-	local path repositories=() loose=()
+	local path common repositories=() loose=()
 	while IFS= read -r -d '' path; do
 		repositories+=("${path%/.git}")
 		looked[${path%/.git}]=1
-	done < <(find "$1" -name .git -prune -print0)
+	done < <(search "$1" "$1" -ignore_readdir_race -name .git -prune -print0)
 	if ((${#repositories[@]} > 0)) && ! command -v git >/dev/null; then
 		say "$1" "it holds a repository, and there is no git to look into it"
 		return
 	fi
 	for path in "${repositories[@]}"; do
-		look_into_repository "$path" "$1"
-		loose+=(-path "${path//[*?[\\]/\\&}" -prune -o) # find takes it for a pattern
+		if look_into_repository "$path" "$1"; then
+			prune "$path"
+		else
+			prune "$path/.git"
+			prune "$common"
+		fi
 	done
-	path=$(find "$1" "${loose[@]}" ! -type d -print | head -n 1000 | first)
+	path=$(search "$1" "$1" -ignore_readdir_race "${loose[@]}" ! -type d -print | head -n 1000 | first)
 	[[ -z $path ]] || say "$1" "in no repository: $path"
 }
 
 printf '%s\n' "$1"
 shift
-complaints=$(mktemp) || exit
-trap 'rm -f -- "$complaints"' EXIT
+scratch=$(mktemp -d) || exit
+trap 'rm -rf -- "$scratch"' EXIT
+exec 3>&1
 declare -A looked=()
 git_options=()
 seen=
