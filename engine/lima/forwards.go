@@ -29,7 +29,8 @@ const onlyRule = `{"guestIP": "0.0.0.0", "guestIPMustBeZero": false, "guestPortR
 
 const (
 	isPair = `(has("guestPort") and has("hostPort") and .static == false and (keys | length) == 3)`
-	isOnly = `(.ignore == true and .guestIP == "0.0.0.0" and .guestIPMustBeZero == false)`
+	isOnly = `(.ignore == true and .guestIP == "0.0.0.0" and .guestIPMustBeZero == false and .proto == "any" and ` +
+		`.guestPortRange[0] == 1 and .guestPortRange[1] == 65535 and (keys | length) == 5)`
 )
 
 // Expression is the yq expression that puts these rules in the place of dvm's, behind all others: of two rules that match
@@ -65,7 +66,8 @@ func (f *Forwards) add(rule map[string]any) (ours bool) {
 	switch {
 	case len(rule) == 3 && host > 0 && guest > 0 && rule["static"] == false:
 		f.Pairs = append(f.Pairs, Pair{Host: host, Guest: guest})
-	case rule["ignore"] == true && rule["guestIP"] == "0.0.0.0" && rule["guestIPMustBeZero"] == false:
+	case len(rule) == 5 && rule["ignore"] == true && rule["guestIP"] == "0.0.0.0" && rule["guestIPMustBeZero"] == false &&
+		rule["proto"] == "any" && fmt.Sprint(rule["guestPortRange"]) == "[1 65535]":
 		f.Only = true
 	default:
 		return false
