@@ -206,9 +206,9 @@ func takeStage(ctx context.Context, stage Stage, observe Observer, do way) error
 		return context.Cause(ctx)
 	}
 	err := do(stage, ctx, observe)
-	if err != nil && ctx.Err() != nil {
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
 		// What a cancelled stage ran into is a consequence; the cause is what the user wants to read.
-		return errors.Join(context.Cause(ctx), err)
+		return errors.Join(cause, err)
 	}
 	return err
 }

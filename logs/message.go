@@ -11,9 +11,15 @@ import (
 
 // Error prints err, a prefixed line for each that it joins, and the hints that go with them.
 func (t *Terminal) Error(err error) {
-	t.errorLines(err.Error())
-	t.Hints(err)
+	lines := errorLines(err.Error())
+	for _, hint := range hints(err) {
+		lines = append(lines, hintLine(hint))
+	}
+	t.block(lines)
 }
+
+// block prints lines that belong together, with none of another VM's between them.
+func (t *Terminal) block(lines []string) { t.Line("%s", strings.Join(lines, "\n")) }
 
 // Hints prints what advice an error holds.
 func (t *Terminal) Hints(err error) {
@@ -22,17 +28,20 @@ func (t *Terminal) Hints(err error) {
 	}
 }
 
-func (t *Terminal) errorLines(text string) {
-	for line := range strings.Lines(text) {
-		t.Line("dvm: %s", Clean(strings.TrimRight(line, "\n")))
-	}
-}
-
 // Warn prints a warning.
 func (t *Terminal) Warn(text string) { t.Line("dvm: warning: %s", Clean(text)) }
 
 // Hint prints a command to type.
-func (t *Terminal) Hint(text string) { t.Line("dvm: hint: %s", Clean(text)) }
+func (t *Terminal) Hint(text string) { t.Line("%s", hintLine(text)) }
+
+func hintLine(text string) string { return "dvm: hint: " + Clean(text) }
+
+func errorLines(text string) (lines []string) {
+	for line := range strings.Lines(text) {
+		lines = append(lines, "dvm: "+Clean(strings.TrimRight(line, "\n")))
+	}
+	return lines
+}
 
 // hints collects the advice in a tree of errors, in order.
 func hints(err error) (found []string) {

@@ -43,7 +43,7 @@ func (p Plan) Show(vm, create string, report engine.Report, events []engine.Even
 			}
 		}
 		if event.Err != nil {
-			p.Term.errorLines(vm + ": " + event.Err.Error())
+			p.Term.block(errorLines(vm + ": " + event.Err.Error()))
 		}
 		if event.Hint != "" {
 			p.Term.Hint(event.Hint)

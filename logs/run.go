@@ -237,29 +237,32 @@ func (r *Run) End(report engine.Report, err error) {
 }
 
 func (r *Run) explain(report engine.Report, err error) {
-	r.term.errorLines(r.vm + ": " + r.mask.cleanLines(err.Error()))
-	defer func() {
-		for _, hint := range hints(err) {
-			r.term.Hint(r.mask.clean(hint))
-		}
-	}()
-	if len(report.Steps) == 0 {
-		return // it never had its turn: the logs are those of another run, which may still write them
+	lines := errorLines(r.vm + ": " + r.mask.cleanLines(err.Error()))
+	if len(report.Steps) > 0 { // else it never had its turn: the logs are those of another run, which may still write them
+		r.problem.note(r.journal.Fail())
+		lines = append(lines, r.lastLines(report)...)
 	}
-	r.problem.note(r.journal.Fail())
+	for _, hint := range hints(err) {
+		lines = append(lines, hintLine(r.mask.clean(hint)))
+	}
+	r.term.block(lines)
+}
+
+// lastLines says where the log of a failure is, and how it ends.
+func (r *Run) lastLines(report engine.Report) []string {
 	setup := false
 	for _, step := range report.Steps {
 		setup = setup || step.State == engine.Failed && isSetup(step.Step)
 	}
 	tail := r.output(setup).tail
-	r.term.Line("dvm: log: %s", Clean(r.journal.Path(setup)))
+	lines := []string{"dvm: log: " + Clean(r.journal.Path(setup))}
 	if tail != "" {
-		r.term.Line("dvm: its last lines:")
+		lines = append(lines, "dvm: its last lines:")
 	}
 	for line := range strings.Lines(tail) {
-		line = strings.TrimSuffix(line, "\n")
-		r.term.Line("    %s", strings.ToValidUTF8(line, ""))
+		lines = append(lines, "    "+strings.ToValidUTF8(strings.TrimSuffix(line, "\n"), ""))
 	}
+	return lines
 }
 
 // isSetup tells the steps that run setup scripts, whose output has a log of its own.

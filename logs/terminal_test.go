@@ -2,10 +2,16 @@ package logs
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"dvm/engine"
 )
 
 // screen is a terminal that understands what Terminal writes: line breaks, up, and clear to the end. It gives the rows above the
@@ -127,5 +133,36 @@ func TestNothingIsAnimatedOnAPipe(t *testing.T) {
 	term.Line("finished")
 	if out.String() != "finished\n" {
 		t.Errorf("a pipe gets %q", out.String())
+	}
+}
+
+// slowly takes its time to write, so that others wait meanwhile.
+type slowly struct{ strings.Builder }
+
+func (s *slowly) Write(p []byte) (int, error) {
+	time.Sleep(100 * time.Microsecond)
+	return s.Builder.Write(p)
+}
+
+// TestErrorsStayTogether: the lines of one VM's error, and its hint, have none of another's between them.
+func TestErrorsStayTogether(t *testing.T) {
+	var output slowly
+	term := newTerminal(&output, false)
+	const errors = 50
+	var workers conc.WaitGroup
+	for i := range errors {
+		name := strconv.Itoa(i)
+		workers.Go(func() { term.Error(engine.Advise(fmt.Errorf("%s\n%s", name, name), "%s", name)) })
+	}
+	workers.Wait()
+	lines := strings.Split(strings.TrimSuffix(output.String(), "\n"), "\n")
+	if len(lines) != 3*errors {
+		t.Fatalf("%d lines, want %d", len(lines), 3*errors)
+	}
+	for i := 0; i < len(lines); i += 3 {
+		name := strings.TrimPrefix(lines[i], "dvm: ")
+		if lines[i+1] != "dvm: "+name || lines[i+2] != "dvm: hint: "+name {
+			t.Fatalf("lines %d to %d are of several errors: %q", i, i+2, lines[i:i+3])
+		}
 	}
 }
