@@ -26,6 +26,10 @@ import (
 // maxQuoted bounds the command in bytes, as Lima hands it to ssh: the kernel takes 128 KiB for one argument.
 const maxQuoted = 96 << 10
 
+// unheardWithin is how long a command may go on after nobody reads its output any more: one that has said all, as what serves a
+// git push has by then, ends by itself and with its own status.
+const unheardWithin = 2 * time.Second
+
 // maxNote is the length of the longest word behind a nonce that can be one of ours.
 const maxNote = len("hello")
 
@@ -63,7 +67,7 @@ type Stdio struct {
 }
 
 // Run runs a command at the place, and gives its exit status: 128+n of one that signal n ended. An error means that the
-// status is not known. When ctx ends, or nobody reads the output any more, the command is ended too.
+// status is not known. When ctx ends, or nobody has read the output for a while, the command is ended too.
 //
 // Where both ends are terminals the command gets a terminal of its own. Otherwise its streams are bytes, and a trailer on
 // stderr, which is taken out here, tells its status from those of ssh and limactl.
@@ -155,6 +159,7 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 		defer signal.Stop(broken)
 		go awaitReaderGone(g.stdio.Out, gone)
 	}
+	var unheard <-chan time.Time
 	hello := trailer.hello
 	deadline := time.NewTimer(helloWithin)
 	defer deadline.Stop()
@@ -181,6 +186,8 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 			return 0, engine.Advise(fmt.Errorf("%s does not answer: the command did not begin within %s", g.instance, helloWithin),
 				"limactl shell --reconnect %s true, then the same again", g.instance)
 		case <-gone:
+			gone, unheard = nil, time.After(unheardWithin)
+		case <-unheard:
 			g.stop(ctx, ended, closed(trailer.hello))
 			return nobodyReads, nil
 		case <-trailer.unread:
