@@ -6,7 +6,19 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 )
+
+// KeepFiles keeps from all programs that this process runs what files it was started with beyond the standard ones. Lima's host
+// agent, and ssh's master, would hold a script's lock or the end of a pipe for as long as the VM runs.
+func KeepFiles() {
+	entries, _ := os.ReadDir("/dev/fd") // on a Mac, too
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+}
 
 // readPID reads a pid file of Lima's.
 func readPID(path string) (pid int, ok bool) {
