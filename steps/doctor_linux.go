@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"runtime"
 	"strconv"
 	"strings"
@@ -47,7 +48,7 @@ func hostMemory() (int64, error) {
 	return int64(info.Totalram) * int64(info.Unit), nil
 }
 
-// holderOf finds the process that listens on a TCP port of this host, as far as /proc tells this user; 0 where it does not.
+// holderOf finds the process that listens on a TCP port of 127.0.0.1, as far as /proc tells this user; 0 where it does not.
 func holderOf(port int) (pid int) {
 	socket := ""
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -77,9 +78,12 @@ func holderName(pid int) string {
 	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(name)), pid)
 }
 
-// listening finds the inode of the socket that listens on a port.
+// listening finds the inode of the socket that listens on a port of 127.0.0.1, or of all addresses.
 func listening(table string, port int) string {
 	const listen, stateField, inodeField = "0A", 3, 9
+	local := []string{ // as proc_pid_net(5) has addresses: words of four bytes, the last first
+		"0100007F", "00000000", "0000000000000000FFFF00000100007F", "0000000000000000FFFF000000000000", strings.Repeat("0", 32),
+	}
 	file, err := os.Open(table)
 	if err != nil {
 		return ""
@@ -90,8 +94,8 @@ func listening(table string, port int) string {
 		if len(fields) <= inodeField || fields[stateField] != listen {
 			continue
 		}
-		_, hex, _ := strings.Cut(fields[1], ":")
-		if number, err := strconv.ParseUint(hex, 16, 16); err == nil && int(number) == port {
+		address, hex, _ := strings.Cut(fields[1], ":")
+		if number, err := strconv.ParseUint(hex, 16, 16); err == nil && int(number) == port && slices.Contains(local, address) {
 			return fields[inodeField]
 		}
 	}
