@@ -94,7 +94,13 @@ place() {
 	if [[ ! -L $tree && -d $tree && (-L $target || -e $target) ]]; then
 		fail "$target is there already, and is no directory"
 	fi
+	refuse_special "$target"
 	move "$tree" "$target"
+}
+
+# refuse_special keeps what is neither a file nor a link, such as a pipe that a program reads, from being replaced.
+refuse_special() {
+	[[ -L $1 || ! -e $1 || -f $1 ]] || fail "$1 is there already, and is no file"
 }
 
 # refuse_clashes SOURCE TARGET fails where a directory of the one would have to replace something else in the other, or the other
@@ -112,6 +118,8 @@ refuse_clashes() {
 			fi
 		elif [[ ! -L $there && -d $there ]]; then
 			fail "$there is there already, and is a directory"
+		else
+			refuse_special "$there"
 		fi
 		[[ -w $2 && -x $2 ]] || fail "can't write into $2: Permission denied"
 		[[ ${into[-1]} == "$2" ]] || into+=("$2")

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -292,6 +293,42 @@ func TestPlaceRefuses(t *testing.T) {
 				t.Errorf("it changed %q to %q", before, after)
 			}
 		})
+	}
+}
+
+// TestPlaceRefusesWhatMayNotBeWritten: a merge that could only be done in part is not begun.
+func TestPlaceRefusesWhatMayNotBeWritten(t *testing.T) {
+	source := t.TempDir()
+	for _, dir := range []string{"a", "z"} {
+		mkdir(t, filepath.Join(source, dir), 0o755)
+		write(t, filepath.Join(source, dir, "file"), "new", 0o644)
+	}
+	archive := asGuest(t, source)
+	target, err := os.MkdirTemp("", "place")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(target)
+	mkdir(t, filepath.Join(target, "a"), 0o755)
+	mkdir(t, filepath.Join(target, "z"), 0o555)
+	if os.Geteuid() == 0 { // who may write everywhere
+		const nobody = 65534
+		for _, dir := range []string{"", "a", "z"} {
+			if err := os.Chown(filepath.Join(target, dir), nobody, nobody); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := syscall.Seteuid(nobody); err != nil {
+			t.Fatal(err)
+		}
+		defer syscall.Seteuid(0)
+	}
+	before := snapshot(t, target)
+	if err := receive(t, archive, target, "."); err == nil || !strings.Contains(err.Error(), `z": permission denied`) {
+		t.Errorf("got %v, want an error that says that z may not be written", err)
+	}
+	if after := snapshot(t, target); !maps.Equal(before, after) {
+		t.Errorf("it changed %q to %q", before, after)
 	}
 }
 

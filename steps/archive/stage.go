@@ -10,6 +10,9 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const batch = 64 // names of a directory that are held at once
@@ -67,7 +70,11 @@ func (s *Stage) Place() error {
 		}
 		from = outer
 	}
-	if err := s.check(from, to); err != nil {
+	merged, err := s.merged(from, to)
+	if err == nil && merged {
+		err = s.check(from, to)
+	}
+	if err != nil {
 		return err
 	}
 	if err := s.move(from, to); err != nil {
@@ -76,13 +83,57 @@ func (s *Stage) Place() error {
 	return s.closeDirs(path.Join(to, s.to.inside))
 }
 
-// check tells whether nothing is in the way.
+// check tells whether nothing is in the way of merging a directory with one that is there.
 func (s *Stage) check(from, to string) error {
-	merged, err := s.merged(from, to)
-	if err != nil || !merged {
+	gets := false
+	err := s.each(from, func(name string) error {
+		from, to := path.Join(from, name), path.Join(to, name)
+		merged, err := s.merged(from, to)
+		if err == nil && merged {
+			return s.check(from, to)
+		}
+		gets = true
+		return err
+	})
+	if err != nil || !gets {
 		return err
 	}
-	return s.each(from, func(name string) error { return s.check(path.Join(from, name), path.Join(to, name)) })
+	return s.takes(to)
+}
+
+// takes tells whether something can be renamed from the stage into a directory.
+func (s *Stage) takes(dir string) error {
+	stage, err := s.root.Stat(s.name)
+	if err != nil {
+		return about(dir, err)
+	}
+	file, err := s.root.Open(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // it may be written all the same
+	}
+	if err != nil {
+		return about(dir, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return about(dir, err)
+	}
+	if device(info) != device(stage) {
+		return fmt.Errorf("%q is on another file system: copy what goes into it by itself", s.shown(dir))
+	}
+	if err := unix.Faccessat(int(file.Fd()), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+		return fmt.Errorf("write into %q: %w", s.shown(dir), err)
+	}
+	return nil
+}
+
+// device tells file systems apart.
+func device(info fs.FileInfo) uint64 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(stat.Dev) //nolint:unconvert // it has another type on a Mac
+	}
+	return 0
 }
 
 // move moves files and new directories, and takes directories that are on both sides as they are.
