@@ -36,6 +36,11 @@ func (v verb) list(ctx context.Context) error {
 	for i := range rows {
 		rows[i].Differs = steps.Differences(sizesFor(rows[i].VM, cfg), &rows[i].found)
 	}
+	if len(rows) == 0 {
+		v.term.Line("dvm: there are no VMs yet")
+		v.term.Hint("dvm app, for a VM called app")
+		return nil
+	}
 	if cfg.JSON {
 		encoder := json.NewEncoder(v.stdout)
 		for _, row := range rows {
@@ -43,11 +48,6 @@ func (v verb) list(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
-	}
-	if len(rows) == 0 {
-		v.term.Line("dvm: there are no VMs yet")
-		v.term.Hint("dvm app, for a VM called app")
 		return nil
 	}
 	table := [][]string{{"VM", "STATUS", "CPUS", "MEMORY", "DISK", "PORTS"}}
@@ -67,10 +67,13 @@ func (v verb) list(ctx context.Context) error {
 
 func gib(size float64) string { return config.GiB(size).String() + " GiB" }
 
-// sizesFor is a VM with the sizes that the environment gives it: the plain variables are those of DVM_NAME's VM, if there is
-// one, and not of every other that is listed.
+// sizesFor is a VM with the sizes that the environment gives it: where DVM_NAME is set, the plain variables are those of its
+// VM, and not of every other that is listed.
 func sizesFor(name string, cfg config.Config) config.VM {
-	if len(cfg.VMs) > 0 && cfg.VMs[0].Name == name {
+	switch {
+	case len(cfg.VMs) == 0:
+		return configured(name)
+	case cfg.VMs[0].Name == name:
 		return cfg.VMs[0]
 	}
 	return configured(name).OnlyOwn()

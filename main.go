@@ -120,7 +120,9 @@ func exitCode(err error) int {
 func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.Terminal) error {
 	command, err := config.ParseCommand(args)
 	if err != nil {
-		return err
+		cfg, alsoWrong := config.LoadAny(nil)
+		heed(cfg, term)
+		return errors.Join(err, alsoWrong)
 	}
 	switch command.Verb {
 	case "help":
@@ -346,9 +348,12 @@ func load(ctx context.Context, names []string, term *logs.Terminal) (config.Conf
 	if err != nil || !cfg.All {
 		return cfg, nil, err
 	}
-	names, roster, err := steps.AskAll(ctx, newClient(cfg, io.Discard))
+	names, others, roster, err := steps.AskAll(ctx, newClient(cfg, io.Discard))
 	if err != nil {
 		return cfg, nil, err
+	}
+	for _, instance := range others {
+		term.Warn("DVM_ALL=1 leaves out " + instance + ", which has no name that dvm gives")
 	}
 	if len(names) == 0 {
 		term.Warn("DVM_ALL=1 finds no VM")

@@ -76,7 +76,7 @@ func (v verb) about(vm string) string {
 func failed(ctx context.Context, what string, vm config.VM, err error) error {
 	var ours *lima.Unwritten
 	if ctx.Err() == nil && !errors.As(err, &ours) {
-		err = engine.Advise(err, "dvm %s", vm.Name)
+		err = engine.Advise(err, "%s", vm.SyncCommand())
 	}
 	return fmt.Errorf("%s %s: %w", what, vm.Name, err)
 }
@@ -151,8 +151,8 @@ func (v verb) command(ctx context.Context) error {
 	if errors.As(err, &missing) && missing.Meant == "" {
 		// In a project's directory one forgets to name the VM, and making one called make would mend nothing.
 		if usual, loadErr := config.LoadAny(nil); loadErr == nil && len(usual.VMs) > 0 && usual.VMs[0].Name != missing.Name {
-			return engine.Advise(missing, "dvm ssh %s %s runs it in the VM of DVM_NAME; dvm %[3]s makes a VM called %[3]s",
-				usual.VMs[0].Name, lima.Quote(v.args), missing.Name)
+			return engine.Advise(missing, "dvm ssh %s %s runs it in the VM of DVM_NAME; %s makes a VM called %s",
+				usual.VMs[0].Name, lima.Quote(v.args), config.SyncCommand(missing.Name), missing.Name)
 		}
 	}
 	return err
@@ -315,7 +315,7 @@ func (v verb) showLogs() error {
 		return err
 	}
 	for _, vm := range cfg.VMs {
-		err := logs.Show(v.stdout, cfg.StateDir, vm.Name)
+		err := logs.Show(v.stdout, cfg.StateDir, vm.Name, vm.SyncCommand())
 		var none *engine.Advice
 		if meant := steps.Meant(newViewer(cfg), vm.Name); meant != "" && errors.As(err, &none) {
 			err = engine.Advise(none.Err, "%s", v.about(meant))

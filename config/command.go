@@ -115,7 +115,11 @@ func ParseCommand(args []string) (Command, error) {
 	}
 	verb := findVerb(words[0])
 	if verb == nil {
-		return Command{Verb: "sync", Args: words}, refuseNearVerb(words)
+		err := refuseNearVerb(words)
+		if err == nil {
+			err = refuseLateVerb(words)
+		}
+		return Command{Verb: "sync", Args: words}, err
 	}
 	return Command{Verb: verb.Name, Args: words[1:]}, verb.check(words[1:])
 }
@@ -195,6 +199,31 @@ func refuseNearVerb(words []string) error {
 		err = engine.Advise(err, "%s, for a VM called %s", command(append([]string{"sync"}, words...)), first)
 	}
 	return err
+}
+
+// refuseLateVerb answers who names the VM first, as in dvm app stop: taken for a VM, the verb would make one.
+func refuseLateVerb(words []string) error {
+	for i, word := range words[1:] {
+		verb := word
+		if findVerb(word) == nil {
+			verb = ownVerb(word)
+		}
+		if verb == "" {
+			continue
+		}
+		err := error(Problems{{Where: fmt.Sprintf("%q", word), Err: errors.New("is a command, which comes first, and not taken for a VM")}})
+		err = engine.Advise(err, "%s", command(slices.Concat([]string{verb}, words[:i+1], words[i+2:])))
+		return engine.Advise(err, "%s, for a VM called %s", command(append([]string{"sync"}, words...)), word)
+	}
+	return nil
+}
+
+// SyncCommand is the line that syncs a VM, in its short form unless that would be read otherwise.
+func SyncCommand(vm string) string {
+	if read, err := ParseCommand([]string{vm}); err != nil || read.Verb != "sync" {
+		return command([]string{"sync", vm})
+	}
+	return command([]string{vm})
 }
 
 // command is the words as a user types them after dvm.

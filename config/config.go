@@ -86,6 +86,9 @@ func (vm VM) HomeDir() string { return "/home/" + vm.User }
 // CodeDir is the directory in the guest that holds the project's code.
 func (vm VM) CodeDir() string { return vm.HomeDir() + "/code/" + vm.Name }
 
+// SyncCommand is the line that syncs the VM.
+func (vm VM) SyncCommand() string { return SyncCommand(vm.Name) }
+
 // Load reads and checks the environment for a command about the VMs named, or else about all with DVM_ALL, or about
 // DVM_NAME; one of them is needed. Setup scripts and secrets are read as part of it, once, so that what was checked is what
 // will be sent. The error is a Problems with all that is wrong. With an error, the warnings hold, and of the rest what is not

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,16 +57,16 @@ func readScript(item string) (Script, error) {
 	if strings.ContainsFunc(item, unicode.IsControl) { // it is a step's name on the terminal and in logs
 		return Script{}, wants("paths without control characters", item)
 	}
-	path, err := fromHome(item)
+	name, err := fromHome(item)
 	if err != nil {
 		return Script{}, err
 	}
-	id, err := absolute(path)
+	id, err := absolute(name)
 	if err != nil {
 		return Script{}, err
 	}
 	// O_NONBLOCK: opening a named pipe must not wait for its writer.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) && strings.ContainsFunc(item, unicode.IsSpace) {
 		return Script{}, itemsTogether(item)
 	}
@@ -88,7 +90,33 @@ func readScript(item string) (Script, error) {
 	case bytes.IndexByte(body, 0) >= 0:
 		return Script{}, wants("shell scripts, which hold no NUL byte", item)
 	}
+	if err := forBash(string(body)); err != nil {
+		return Script{}, wants("scripts "+err.Error(), item)
+	}
 	return Script{Name: item, ID: id, Body: string(body)}, nil
+}
+
+// forBash refuses what bash, which runs every script, would take for something else: it does not read the first line.
+func forBash(body string) error {
+	first, _, _ := strings.Cut(body, "\n")
+	if strings.HasPrefix(first, "\uFEFF") {
+		return errors.New("without a byte order mark")
+	}
+	if strings.HasSuffix(first, "\r") {
+		return errors.New("whose lines end in LF (they end in CRLF; tr -d '\\r' mends it)")
+	}
+	interpreter, found := strings.CutPrefix(first, "#!")
+	if !found {
+		return nil
+	}
+	words := strings.Fields(interpreter)
+	if len(words) > 0 && path.Base(words[0]) == "env" {
+		words = slices.DeleteFunc(words[1:], func(word string) bool { return strings.HasPrefix(word, "-") || strings.Contains(word, "=") })
+	}
+	if len(words) > 0 && !slices.Contains([]string{"bash", "sh", "dash"}, path.Base(words[0])) {
+		return fmt.Errorf("for bash, which may run others (its first line is %q)", first)
+	}
+	return nil
 }
 
 // reason drops the operation and the path, which the message says already.

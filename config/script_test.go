@@ -51,6 +51,29 @@ func TestReadScript(t *testing.T) {
 	refused(fifo, "regular file")
 	refused("plain.sh", "./plain.sh")
 
+	for body, why := range map[string]string{
+		"#!/usr/bin/env python3\nprint()":         "for bash",
+		"#! /bin/zsh\necho $x[1]":                 "for bash",
+		"#!/usr/bin/env -S A=b fish --private\nx": "for bash",
+		"echo a\r\necho b\r\n":                    "CRLF",
+		"#!/bin/bash\r\n":                         "CRLF",
+		"\uFEFFecho a\n":                          "byte order mark",
+		"#!/usr/bin/env -S bash -e\necho a\r\n":   "",
+		"#!/bin/sh -e\n":                          "",
+		"#!\n":                                    "",
+		"# no interpreter\n":                      "",
+	} {
+		path := write("first.sh", 0o644)
+		if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if why != "" {
+			refused(path, why)
+		} else if _, err := readScript(path); err != nil {
+			t.Errorf("%q: %v", body, err)
+		}
+	}
+
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)

@@ -15,11 +15,11 @@ import (
 )
 
 // Show prints the logs of a VM's last run, each under a header that says where it is. On a terminal it goes through
-// $PAGER, or less where there is none.
-func Show(w io.Writer, stateDir, vm string) error {
+// $PAGER, or less where there is none. makes is the command that makes some.
+func Show(w io.Writer, stateDir, vm, makes string) error {
 	dir := filepath.Join(stateDir, vm)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return engine.Advise(fmt.Errorf("there are no logs of %q in %s", vm, stateDir), "dvm %s", vm)
+		return engine.Advise(fmt.Errorf("there are no logs of %q in %s", vm, stateDir), "%s", makes)
 	}
 	if !IsTerminal(w) {
 		return writeLogs(w, dir)

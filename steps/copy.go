@@ -41,7 +41,7 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 	}
 	var user *lima.UserError
 	if errors.As(err, &user) {
-		err = engine.Advise(err, "dvm %s makes the VM's user and project directory", c.VM.Name)
+		err = engine.Advise(err, "%s makes the VM's user and project directory", c.VM.SyncCommand())
 	}
 	var refused *archive.Refused
 	if errors.As(err, &refused) && refused.Honest {

@@ -170,7 +170,7 @@ func (s *instance) refuse(found *lima.Instance) error {
 			mounts[i] = mount.Location
 		}
 		return engine.Advise(fmt.Errorf("%s has directories of the host mounted (%s), from %s", name, lima.Quote(mounts),
-			s.lima.MountedBy(name)), "take the mounts out of that file, then: dvm stop %[1]s; dvm %[1]s", s.vm.Name)
+			s.lima.MountedBy(name)), "take the mounts out of that file, then: dvm stop %s; %s", s.vm.Name, s.vm.SyncCommand())
 	}
 	if !found.Config.Fedora() {
 		return fmt.Errorf("%s was not made from a Fedora image, so it is left alone; a VM of dvm's takes another name", name)

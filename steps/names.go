@@ -58,17 +58,22 @@ func Ask(ctx context.Context, client *lima.Client, vms []config.VM) *lima.Roster
 	return client.Ask(ctx, instances)
 }
 
-// AskAll lists every VM that exists. The roster is nil where limactl could give no more than names, as it does where it
-// can't read some instance.
-func AskAll(ctx context.Context, client *lima.Client) (vms []string, roster *lima.Roster, err error) {
+// AskAll lists every VM that exists, and the instances beside them that have dvm's prefix and no name of a VM. The roster is nil
+// where limactl could give no more than names, as it does where it can't read some instance.
+func AskAll(ctx context.Context, client *lima.Client) (vms, others []string, roster *lima.Roster, err error) {
 	roster = client.AskAll(ctx)
 	defer roster.Close()
 	instances, err := roster.Names()
 	if err != nil {
+		roster = nil
 		instances, err = client.Names(ctx)
-		return onlyVMs(instances), nil, err
 	}
-	return onlyVMs(instances), roster, nil
+	for _, instance := range instances {
+		if strings.HasPrefix(instance, config.InstancePrefix) && len(onlyVMs([]string{instance})) == 0 {
+			others = append(others, instance)
+		}
+	}
+	return onlyVMs(instances), others, roster, err
 }
 
 // onlyVMs leaves out instances that dvm can't have made.

@@ -17,7 +17,7 @@ import (
 func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, unseen string, waiting, doing func(string)) ([]string, error) {
 	if !client.Alive(vm.Instance) {
 		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
-			"dvm %s starts it; %s deletes it unseen", vm.Name, unseen)
+			"%s starts it; %s deletes it unseen", vm.SyncCommand(), unseen)
 	}
 	if err := Ready(ctx, client, vm, waiting, doing, nil); err != nil { // what runs takes no port that it does not have
 		return nil, err

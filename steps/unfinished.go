@@ -30,7 +30,7 @@ func (s *instance) unfinished(ctx context.Context, err error) error {
 			waits = ", and Lima waits for " + what
 		}
 		err = fmt.Errorf("%w\n%s boots on%s; its console is in %s", err, s.vm.Instance, waits, s.lima.Console(s.vm.Instance))
-		return engine.Advise(err, "dvm %[1]s waits for the boot; to begin it anew: limactl stop --force %[2]s; dvm %[1]s", s.vm.Name, s.vm.Instance)
+		return engine.Advise(err, "%[1]s waits for the boot; to begin it anew: limactl stop --force %[2]s; %[1]s", s.vm.SyncCommand(), s.vm.Instance)
 	case s.lima.Alive(s.vm.Instance):
 		return engine.Advise(err, "limactl shell --workdir / %s sudo tail /var/log/cloud-init-output.log shows the guest's side; the same again goes on from there",
 			s.vm.Instance)

@@ -26,7 +26,7 @@ func noVM(client *lima.Client, vm config.VM) error {
 	if meant := Meant(client, vm.Name); meant != "" {
 		return &NoVM{vm.Name, meant}
 	}
-	return engine.Advise(&NoVM{Name: vm.Name}, "dvm %s", vm.Name)
+	return engine.Advise(&NoVM{Name: vm.Name}, "%s", vm.SyncCommand())
 }
 
 // Ready returns once a VM can be worked in. One that runs costs no call of limactl and no lock; a stopped one is started;
@@ -82,7 +82,7 @@ func (s *instance) startStopped(ctx context.Context) (err error) {
 		s.waiting("for the VM to start")
 		return s.start(ctx, lock, a)
 	}
-	return engine.Advise(fmt.Errorf("%s is broken", s.vm.Instance), "dvm %s", s.vm.Name)
+	return engine.Advise(fmt.Errorf("%s is broken", s.vm.Instance), "%s", s.vm.SyncCommand())
 }
 
 // What is said of a VM that there is nothing to do for.
