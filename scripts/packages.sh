@@ -11,7 +11,7 @@ check() {
 	read -ra names <<<"$DVM_PACKAGES"
 	if ! provided "${names[@]}"; then
 		for name in "${names[@]}"; do
-			provided "$name" || named "$name" || missing+=("$name")
+			provided "$name" || named "$name" || program "$name" || missing+=("$name")
 		done
 	fi
 	if ((${#missing[@]} > 0)); then
@@ -25,6 +25,9 @@ provided() { rpm -q --whatprovides "$@" >/dev/null 2>&1; }
 
 # named finds a package of one architecture or version, such as glibc.i686, which nothing provides by that name.
 named() { rpm -q "$1" >/dev/null 2>&1; }
+
+# program finds what dnf5 found by the name of a program in it, such as rg (dnf5-specs(7)).
+program() { [[ $1 != */* ]] && { provided "/usr/bin/$1" || provided "/usr/sbin/$1"; }; }
 
 apply() {
 	local names

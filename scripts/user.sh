@@ -11,6 +11,7 @@ set -Eeuo pipefail
 home=/home/$DVM_USER
 sudo_group=dvm-sudo
 account_locks=(/etc/{passwd,shadow,group,gshadow,subuid,subgid}.lock)
+unfinished=01700              # the mode of a home that is not whole yet, which nobody sets by hand
 first_uid=1000 last_uid=60000 # people's accounts; others belong to the system
 
 # find_user sets uid, gid, user_home and user_shell, and fails where there is no such account.
@@ -74,6 +75,10 @@ look() {
 	[[ $user_home == "$home" ]] || problems+=("home directory is ${user_home:-unset}, not $home")
 	login_shell || problems+=("login shell is ${user_shell:-unset}")
 	if find_file "$home"; then
+		if [[ $file_type != directory ]]; then
+			why="$home is in the way: it is no directory"
+			return 2
+		fi
 		found="$file_type, uid $file_uid, mode $file_mode"
 	fi
 	[[ $found == "directory, uid $uid, mode 711" ]] || problems+=("$home is $found")
@@ -102,8 +107,8 @@ apply() {
 	if find_user "$DVM_USER"; then
 		fill_home
 	else
-		[[ ! -d $home ]] || chmod 0700 -- "$home"
-		local options=(--create-home --home-dir "$home" --shell /bin/bash -K HOME_MODE=0700 -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0)
+		[[ ! -d $home ]] || chmod "$unfinished" -- "$home"
+		local options=(--create-home --home-dir "$home" --shell /bin/bash -K HOME_MODE="$unfinished" -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0)
 		if find_group "$DVM_USER"; then
 			options+=(--gid "$DVM_USER")
 		else
@@ -149,13 +154,14 @@ gid_has_group() {
 	return 1
 }
 
-# fill_home makes a home where there is none, and puts what it lacks into one that is not whole. The user does it, since a
-# user can put symlinks there.
+# fill_home makes a home where there is none, and puts what it lacks into one that is not whole; into another it puts nothing,
+# whatever was taken out of it. The user does it, since a user can put symlinks there.
 fill_home() {
-	[[ $(stat -c %a -- "$home" 2>/dev/null) != 711 ]] || return 0
 	local file missing=()
-	if [[ ! -d $home ]]; then
-		mkdir -m 0700 -- "$home"
+	if [[ -d $home ]]; then
+		[[ 0$(stat -c %a -- "$home") == "$unfinished" ]] || return 0
+	else
+		mkdir -m "$unfinished" -- "$home"
 		# The label that useradd would have given it.
 		if command -v restorecon >/dev/null; then
 			restorecon -- "$home"

@@ -80,7 +80,8 @@ update_clone() {
 	fi
 	# A git that ended with the VM left its locks, and no other takes them away.
 	find .git -name "*.lock" ! -newer /run/lima-boot-done -delete
-	if said=$(LC_ALL=C git pull --ff-only 2>&1); then
+	export LC_ALL=C
+	if said=$(git pull --ff-only 2>&1 && git submodule update --init --recursive 2>&1); then
 		echo "$said"
 		return
 	fi

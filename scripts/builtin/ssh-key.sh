@@ -35,7 +35,10 @@ apply() {
 		umask 077
 		mkdir -p "$1/.ssh"
 		key=$1/.ssh/id_ed25519
-		if [[ ! -s $key ]]; then
+		if [[ ! -s $key && (-L $key || -s $key.pub) ]]; then
+			echo "$key is not there, and what is there of it is not replaced: take it away, or put the key there" >&2
+			exit 1
+		elif [[ ! -s $key ]]; then
 			rm -f "$key" "$key.pub"
 			ssh-keygen -q -t ed25519 -N "" -C "$2" -f "$key"
 		elif [[ ! -s $key.pub ]]; then

@@ -75,7 +75,8 @@ dnf5() {
 		zsh) ln -sf /bin/bash /usr/bin/zsh ;;
 		esac
 	done
-	printf '%s\n' "${missing[@]}" >>"$state/packages"
+	printf '%s\n' "${missing[@]/#rg/ripgrep}" >>"$state/packages" # which has a program of that name
+	[[ " ${missing[*]} " != *' rg '* ]] || echo /usr/bin/rg >>"$state/packages"
 }
 
 signed() {
