@@ -157,9 +157,10 @@ gid_has_group() {
 # fill_home makes a home where there is none, and puts what it lacks into one that is not whole; into another it puts nothing,
 # whatever was taken out of it. The user does it, since a user can put symlinks there.
 fill_home() {
-	local file missing=()
+	local file mode=$unfinished missing=() there=()
 	if [[ -d $home ]]; then
-		[[ 0$(stat -c %a -- "$home") == "$unfinished" ]] || return 0
+		mode=0$(stat -c %a -- "$home")
+		[[ $mode != 0711 ]] || return 0
 	else
 		mkdir -m "$unfinished" -- "$home"
 		# The label that useradd would have given it.
@@ -169,8 +170,16 @@ fill_home() {
 	fi
 	chown -h "$uid:$gid" -- "$home"
 	for file in /etc/skel/{*,.[!.]*}; do
-		[[ ! -e $file || -e $home/${file##*/} || -L $home/${file##*/} ]] || missing+=("$file")
+		if [[ -e $home/${file##*/} || -L $home/${file##*/} ]]; then
+			there+=("$file")
+		elif [[ -e $file ]]; then
+			missing+=("$file")
+		fi
 	done
+	# Before it gets that mode, useradd puts nothing there.
+	if [[ $mode != "$unfinished" ]] && ((${#there[@]} > 0)); then
+		return
+	fi
 	((${#missing[@]} == 0)) || sudo -n -u "$DVM_USER" cp -R -- "${missing[@]}" "$home"
 }
 
