@@ -198,3 +198,26 @@ func FuzzRecords(f *testing.F) {
 		}
 	})
 }
+
+// TestComplete: an answer counts from the nonce to `done`, and without either not at all.
+func TestComplete(t *testing.T) {
+	for answer, want := range map[string]string{
+		"NONCE\ndone\n":              "",
+		"hello\nNONCE\na\tb\ndone\n": "a\tb\n",
+		"NONCE\ndone\na\tb\ndone\n":  "done\na\tb\n",
+		"NONCE\na\tb\n":              "-",
+		"a\tb\ndone\n":               "-",
+		"NONCE\na\tb\ndone":          "-",
+		"":                           "-",
+		"NONCE\na\tb\ndone\nmore\n":  "-",
+		"say NONCE\nNONCE\ndone\n":   "NONCE\n",
+	} {
+		got, err := complete("NONCE", []byte(answer), nil)
+		if err != nil {
+			got = "-"
+		}
+		if got != want {
+			t.Errorf("%q is read as %q, want %q", answer, got, want)
+		}
+	}
+}
