@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,15 +21,21 @@ const (
 	answerHolds  = time.Minute      // after which the guest is asked again
 )
 
-// answers waits until the guest's ssh server greets, which a guest that hangs does not do. It is for what has no deadline of
-// its own, and costs no process here, but a connection there. Where nothing listens at all, limactl will know better what is
-// wrong.
+// answers waits until the guest answers, which one that hangs does not do. It is for what has no deadline of its own: where Lima
+// keeps a connection, which may be dead though the server greets, by a session in that; else by the greeting of its ssh server,
+// which costs no process here. Where nothing listens at all, limactl will know better what is wrong.
 //
 // Who connects and does not log in is punished by sshd, which in the end lets in nobody from here for a while (PerSourcePenalties
 // in sshd_config(5)). So an answer holds for a while, and words of any kind are one.
 func (c *Client) answers(ctx context.Context, instance string, within time.Duration) error {
+	if c.answeredLately(instance) {
+		return nil
+	}
+	if c.CanForward(instance) {
+		return c.keptAnswers(ctx, instance, within)
+	}
 	port := c.sshPort(instance)
-	if port == 0 || c.answeredLately(instance) {
+	if port == 0 {
 		return nil
 	}
 	deadline := time.Now().Add(within)
@@ -55,6 +62,23 @@ func (c *Client) answers(ctx context.Context, instance string, within time.Durat
 	}
 	return engine.Advise(fmt.Errorf("%s runs, but its ssh server does not answer", instance),
 		"limactl stop --force %s ends it; what the guest has not written to its disk is lost", instance)
+}
+
+// keptAnswers opens a session in the connection that Lima keeps. Any end of it is an answer.
+func (c *Client) keptAnswers(ctx context.Context, instance string, within time.Duration) error {
+	dead := engine.Advise(fmt.Errorf("%s does not answer: no word by Lima's connection within %s", instance, within),
+		"limactl shell --reconnect %s true, then the same again", instance)
+	ctx, cancel := context.WithTimeoutCause(ctx, within, dead)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "ssh", "-F", c.sshConfig(instance), "-o", "ControlMaster=no", "-o", "BatchMode=yes", "lima-"+instance, "true")
+	cmd.Env = c.environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	_ = cmd.Run() // without ssh, limactl will say so
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	c.noteAnswer(instance)
+	return nil
 }
 
 func (c *Client) answeredPath(instance string) string {

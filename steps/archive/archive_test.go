@@ -321,7 +321,11 @@ func TestPlaceRefusesWhatMayNotBeWritten(t *testing.T) {
 		if err := syscall.Seteuid(nobody); err != nil {
 			t.Fatal(err)
 		}
-		defer syscall.Seteuid(0)
+		defer func() {
+			if err := syscall.Seteuid(0); err != nil {
+				t.Error(err)
+			}
+		}()
 	}
 	before := snapshot(t, target)
 	if err := receive(t, archive, target, "."); err == nil || !strings.Contains(err.Error(), `z": permission denied`) {
