@@ -44,7 +44,7 @@ const oneWish = 200 * time.Millisecond
 // untilSignal gives a context that the first signal ends. The second ends dvm at once.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	wishes := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	wishes := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT}
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		wishes = append(wishes, syscall.SIGHUP)
 	}
