@@ -33,6 +33,7 @@ type Run struct {
 	problem firstError // with the logs themselves
 
 	waited bool // for another one's turn, since the last event
+	kept   bool // the logs, for what failed
 
 	mu    sync.Mutex
 	now   string // the step that runs
@@ -100,6 +101,10 @@ func (r *Run) Observe(event engine.Event) {
 	switch event.State {
 	case engine.OK, engine.Changed, engine.Failed:
 		r.flush()
+	}
+	if event.State == engine.Failed { // now, while nobody else syncs the VM, and begins its logs anew
+		r.problem.note(r.journal.Fail())
+		r.kept = true
 	}
 	r.mu.Lock()
 	r.now = event.Step
@@ -239,7 +244,9 @@ func (r *Run) End(report engine.Report, err error) {
 func (r *Run) explain(report engine.Report, err error) {
 	lines := errorLines(r.vm + ": " + r.mask.cleanLines(err.Error()))
 	if len(report.Steps) > 0 { // else it never had its turn: the logs are those of another run, which may still write them
-		r.problem.note(r.journal.Fail())
+		if !r.kept {
+			r.problem.note(r.journal.Fail())
+		}
 		lines = append(lines, r.lastLines(report)...)
 	}
 	for _, hint := range hints(err) {
