@@ -313,6 +313,11 @@ func plan(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io
 	if err := steps.NoPlace(cfg.StateDir); err != nil {
 		failures = append(failures, fmt.Errorf("logs: %w", err))
 	}
+	for _, vm := range cfg.VMs {
+		if err := logs.Unkept(cfg.StateDir, vm.Name); err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", vm.Name, err))
+		}
+	}
 	if err := errors.Join(failures...); err != nil {
 		term.Error(err)
 	}

@@ -48,12 +48,38 @@ func OpenJournal(stateDir, vm string) (*Journal, error) {
 
 func (j *Journal) open() (err error) {
 	if err := makePrivate(j.dir); err != nil {
-		return engine.Advise(fmt.Errorf("make the log directory: %w", err), "DVM_STATE_DIR=DIRECTORY dvm %s keeps the logs elsewhere", j.vm)
+		return noDirectory(j.vm, err)
 	}
 	if j.file, err = openEvents(filepath.Join(j.dir, eventsLog)); err != nil {
-		return fmt.Errorf("open the event log: %w", err)
+		return noEvents(err)
 	}
 	return nil
+}
+
+func noDirectory(vm string, err error) error {
+	return engine.Advise(fmt.Errorf("make the log directory: %w", err), "DVM_STATE_DIR=DIRECTORY dvm %s keeps the logs elsewhere", vm)
+}
+
+func noEvents(err error) error { return fmt.Errorf("open the event log: %w", err) }
+
+// Unkept says why a run of a VM whose directory below stateDir is there already could not keep its logs, or nothing where it
+// could. It makes nothing.
+func Unkept(stateDir, vm string) error {
+	dir := filepath.Join(stateDir, vm)
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := owned(dir); err != nil {
+		return noDirectory(vm, err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, eventsLog), os.O_WRONLY|syscall.O_NOFOLLOW, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return noEvents(err)
+	}
+	return file.Close()
 }
 
 // Reopen opens the directory and events.jsonl again, which whoever had this run wait may have removed with the VM.
@@ -72,6 +98,14 @@ func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	if err := owned(dir); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o700) // whatever the umask
+}
+
+// owned refuses a path, or what it leads to, that is somebody else's.
+func owned(dir string) error {
 	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
 		info, err := look(dir)
 		if err != nil {
@@ -81,7 +115,7 @@ func makePrivate(dir string) error {
 			return fmt.Errorf("%s is not yours", dir)
 		}
 	}
-	return os.Chmod(dir, 0o700) // whatever the umask
+	return nil
 }
 
 func openEvents(path string) (*os.File, error) {
