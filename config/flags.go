@@ -152,6 +152,10 @@ func refuseFlags(flags []option, words []string) error {
 			flag.variable = ""
 		default:
 			says = fmt.Sprintf("is a flag, and dvm has none; set %s", assignment(flag.variable, flag.value))
+			if err := refuses(flag.variable, flag.value); err != nil {
+				says = fmt.Sprintf("is a flag, and dvm has none; set %s, which %v", flag.variable, err)
+				complete = false
+			}
 		}
 		problems = append(problems, Problem{Where: fmt.Sprintf("%q", flag.given), Err: errors.New(says)})
 		complete = complete && flag.variable != "" && flag.value != ""
@@ -169,6 +173,17 @@ func refuseFlags(flags []option, words []string) error {
 		variables[i] = assignment(variable, values[variable])
 	}
 	return engine.Advise(problems, "%s", strings.Join(append(variables, command(words)), " "))
+}
+
+// refuses says why a variable does not take a value, which may be what another tool's flag takes.
+func refuses(variable, value string) (err error) {
+	new(Variables).each(func(name string, f field, _ reflect.StructTag) {
+		if name == variable {
+			_ = f.Decode(value)
+			err = f.problem()
+		}
+	})
+	return err
 }
 
 // assignment is for a line to type, so what can't be typed is left out.
