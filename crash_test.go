@@ -321,6 +321,9 @@ func (c crash) disturb(vm *crashVM, dvm *dvmRun) {
 			call, _, _ = strings.Cut(c.point, ":")
 		}
 		err = syscall.Kill(vm.pid(filepath.Join(vm.dir, call, "pid")), syscall.SIGKILL)
+		if c.situation.unused(call) && errors.Is(err, syscall.ESRCH) {
+			err = nil // dvm has ended it already
+		}
 	case "vm":
 		err = errors.Join(syscall.Kill(vm.pid(vm.instance("ha.pid")), syscall.SIGKILL),
 			syscall.Kill(vm.pid(vm.instance("qemu.pid")), syscall.SIGKILL))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -88,8 +89,31 @@ func configured(name string) config.VM {
 	return own.VMs[0]
 }
 
+// listEach asks for dvm's instances one by one.
+func listEach(ctx context.Context, client *lima.Client) (instances []lima.Instance, err error) {
+	names, err := client.Names(ctx)
+	for _, name := range names {
+		if !strings.HasPrefix(name, config.InstancePrefix) {
+			continue
+		}
+		found, err := client.Find(ctx, name)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
+			instances = append(instances, lima.Instance{Name: name})
+		case found != nil:
+			instances = append(instances, *found)
+		}
+	}
+	return instances, err
+}
+
 func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
 	instances, err := client.List(ctx)
+	if _, failed := errors.AsType[*lima.CommandError](err); failed { // up to Lima 2.1 at an instance that it can't read
+		instances, err = listEach(ctx, client)
+	}
 	if err != nil {
 		return nil, err
 	}

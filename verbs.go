@@ -213,12 +213,14 @@ func (v verb) stop(ctx context.Context) error {
 	}
 	client := newClient(cfg, io.Discard)
 	if cfg.All {
-		rows, err := listVMs(ctx, client)
+		instances, err := client.Names(ctx) // which an instance that Lima can't read does not spoil
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			cfg.VMs = append(cfg.VMs, config.VM{Name: row.VM, Instance: config.InstancePrefix + row.VM, Timeout: configured(row.VM).Timeout})
+		for _, instance := range instances {
+			if name, ours := strings.CutPrefix(instance, config.InstancePrefix); ours {
+				cfg.VMs = append(cfg.VMs, config.VM{Name: name, Instance: instance, Timeout: configured(name).Timeout})
+			}
 		}
 	}
 	if cfg.DryRun {

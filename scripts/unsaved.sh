@@ -56,9 +56,10 @@ is_outside() {
 	case ${host%.} in
 	'' | localhost | *.localhost | localhost.localdomain | 0 | 0.* | 127.* | :: | ::1 | ::ffff:127.*) return 1 ;;
 	esac
-	for own in $(hostname) $(hostname -s) $(hostname -I); do
+	IFS= read -r own </proc/sys/kernel/hostname
+	for own in "$own" "${own%%.*}" $(hostname -I 2>/dev/null); do
 		[[ $host != "${own,,}" ]] || return 1
-	done 2>/dev/null
+	done
 }
 
 # first LINES is the first line and how many follow.

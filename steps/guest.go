@@ -271,7 +271,7 @@ func (e *markerEvents) report(m lima.Marker) error {
 	case "late":
 		event.State, event.Why = engine.Failed, ""
 		event.Err = engine.Advise(&StepError{Step: step.name, Why: m.Text, Setup: step.setup},
-			"limactl shell --workdir / %s ps -ef shows what runs there; dvm %s waits for it again", e.vm.Instance, e.vm.Name)
+			"limactl shell --workdir / %s ps -ef shows what runs there; %s waits for it again", e.vm.Instance, e.vm.SyncCommand())
 	default:
 		return nil
 	}

@@ -66,7 +66,7 @@ const newVM = "the VM is new"
 func (s *instance) missing() (engine.Finding, error) {
 	if files, _ := s.lima.MountingFiles(); len(files) > 0 {
 		return engine.Finding{}, engine.Advise(fmt.Errorf("%s would have directories of the host mounted, from %s", s.vm.Instance, files[0]),
-			"take the mounts out of that file, then: dvm %s", s.vm.Name)
+			"take the mounts out of that file, then: %s", s.vm.SyncCommand())
 	}
 	s.away = newVM
 	pairs := machine(s.vm).Forwards.Pairs
