@@ -35,7 +35,7 @@ func (v verb) list(ctx context.Context) error {
 		return err
 	}
 	for i := range rows {
-		rows[i].Differs = steps.Differences(sizesFor(rows[i].VM, cfg), &rows[i].found)
+		rows[i].Differs = steps.Differences(configured(rows[i].VM), &rows[i].found)
 	}
 	if len(rows) == 0 {
 		v.term.Line("dvm: there are no VMs yet")
@@ -68,34 +68,30 @@ func (v verb) list(ctx context.Context) error {
 
 func gib(size float64) string { return config.GiB(size).String() + " GiB" }
 
-// sizesFor is a VM with the sizes that the environment gives it: where DVM_NAME is set, the plain variables are those of its
-// VM, and not of every other that is listed.
-func sizesFor(name string, cfg config.Config) config.VM {
-	switch {
-	case len(cfg.VMs) == 0:
-		return configured(name)
-	case cfg.VMs[0].Name == name:
-		return cfg.VMs[0]
-	}
-	return configured(name).OnlyOwn()
-}
-
 // configured is a VM with all that the environment gives it, or without anything where dvm can't have given it its name.
 func configured(name string) config.VM {
-	own, err := config.LoadAny([]string{name})
+	own, err := config.LoadWork([]string{name})
 	if err != nil || len(own.VMs) == 0 {
 		return config.VM{}
 	}
 	return own.VMs[0]
 }
 
-// listEach asks for dvm's instances one by one.
-func listEach(ctx context.Context, client *lima.Client) (instances []lima.Instance, err error) {
+// ownInstances names those that have dvm's prefix, whether Lima can read them or not.
+func ownInstances(ctx context.Context, client *lima.Client) (own []string, err error) {
 	names, err := client.Names(ctx)
 	for _, name := range names {
-		if !strings.HasPrefix(name, config.InstancePrefix) {
-			continue
+		if strings.HasPrefix(name, config.InstancePrefix) {
+			own = append(own, name)
 		}
+	}
+	return own, err
+}
+
+// listEach asks for dvm's instances one by one.
+func listEach(ctx context.Context, client *lima.Client) (instances []lima.Instance, err error) {
+	names, err := ownInstances(ctx, client)
+	for _, name := range names {
 		found, err := client.Find(ctx, name)
 		switch {
 		case ctx.Err() != nil:

@@ -213,14 +213,13 @@ func (v verb) stop(ctx context.Context) error {
 	}
 	client := newClient(cfg, io.Discard)
 	if cfg.All {
-		instances, err := client.Names(ctx) // which an instance that Lima can't read does not spoil
+		instances, err := ownInstances(ctx, client)
 		if err != nil {
 			return err
 		}
 		for _, instance := range instances {
-			if name, ours := strings.CutPrefix(instance, config.InstancePrefix); ours {
-				cfg.VMs = append(cfg.VMs, config.VM{Name: name, Instance: instance, Timeout: configured(name).Timeout})
-			}
+			name := strings.TrimPrefix(instance, config.InstancePrefix)
+			cfg.VMs = append(cfg.VMs, config.VM{Name: name, Instance: instance, Timeout: configured(name).Timeout})
 		}
 	}
 	if cfg.DryRun {

@@ -72,10 +72,10 @@ func findVerb(name string) *Verb {
 	return nil
 }
 
-// ownVerb gives the name of the verb that other tools call by that word, or nothing.
+// ownVerb gives the name of the verb that dvm or another tool calls by that word, or nothing.
 func ownVerb(word string) string {
 	for _, verb := range Verbs() {
-		if slices.Contains(strings.Fields(verb.foreign), word) {
+		if verb.Name == word || slices.Contains(strings.Fields(verb.foreign), word) {
 			return verb.Name
 		}
 	}
@@ -204,10 +204,7 @@ func refuseNearVerb(words []string) error {
 // refuseLateVerb answers who names the VM first, as in dvm app stop: taken for a VM, the verb would make one.
 func refuseLateVerb(words []string) error {
 	for i, word := range words[1:] {
-		verb := word
-		if findVerb(word) == nil {
-			verb = ownVerb(word)
-		}
+		verb := ownVerb(word)
 		if verb == "" {
 			continue
 		}

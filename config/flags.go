@@ -57,8 +57,7 @@ func splitFlags(args []string) (words []string, flags []option, dashed []string)
 
 // takesDashed is whether words may come after -- behind these, by dvm's name of the verb or by another tool's.
 func takesDashed(words []string) bool {
-	first := cmp.Or(words...)
-	verb := cmp.Or(ownVerb(first), first)
+	verb := ownVerb(cmp.Or(words...))
 	return verb == "ssh" || verb == "cp" || verb == "completion"
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Ends the process sessions that have a process with a nonce in its arguments. transaction.sh and endsessions.sh come before it. It runs as root.
+# Ends the process sessions that have a process with a nonce in its arguments. It runs as root, and transaction.sh and
+# endsessions.sh come before it.
 #
 # Inputs: two lines on stdin, the nonce, and `may begin` where there may be no such process yet.
 set -uo pipefail

@@ -5,12 +5,10 @@
 # transaction.sh comes before it, and the text of another script after it. Run as root, since the processes are other users' too.
 set -uo pipefail
 
-transaction_patience=18000 # tenths of a second
-
 # end_sessions SPARED SESSION... ends them politely, then for good, but none while it changes packages. SPARED is a process that
 # is left alone, with what is between it and this one; 0 is none.
 end_sessions() {
-	local spared=$1 session tries
+	local spared=$1 session tries patience=18000 # tenths of a second, with package transactions
 	local -A members=() groups=() sessions=()
 	shift
 	for session; do
@@ -33,8 +31,8 @@ end_sessions() {
 # state to leave a system in: packages there twice, and what is to happen last not done.
 await_transaction() {
 	local holder waited=
-	while ((transaction_patience > 0)) && find_transaction && [[ -n ${members[$holder]-} ]]; do
-		waited=1 transaction_patience=$((transaction_patience - 1))
+	while ((patience > 0)) && find_transaction && [[ -n ${members[$holder]-} ]]; do
+		waited=1 patience=$((patience - 1))
 		sleep 0.1
 	done
 	[[ -z $waited ]] || find_members

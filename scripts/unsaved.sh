@@ -140,16 +140,12 @@ look_into_repository() {
 		IFS= read -r common
 	} <<<"$found"
 	[[ $common == /* ]] || common=$1/$common
+	[[ $bare == true ]] || look_into_tree "$1" || return 0
+	look_into_worktrees "$1" "$2"
 	if [[ $bare == true ]]; then
-		look_into_worktrees "$1" "$2"
 		local git_options=(--git-dir=.git --work-tree=.) # or git would not list a stash
-		look_into_commits "$1"
-	elif look_into_tree "$1"; then
-		look_into_worktrees "$1" "$2"
-		look_into_commits "$1"
-	else
-		return 0
 	fi
+	look_into_commits "$1"
 	look_into_modules "$1"
 	[[ $inside == true ]]
 }

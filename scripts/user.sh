@@ -157,7 +157,7 @@ gid_has_group() {
 # fill_home makes a home where there is none, and puts what it lacks into one that is not whole; into another it puts nothing,
 # whatever was taken out of it. The user does it, since a user can put symlinks there.
 fill_home() {
-	local file mode=$unfinished missing=() there=()
+	local file mode=$unfinished missing=() there=
 	if [[ -d $home ]]; then
 		mode=0$(stat -c %a -- "$home")
 		[[ $mode != 0711 ]] || return 0
@@ -171,15 +171,13 @@ fill_home() {
 	chown -h "$uid:$gid" -- "$home"
 	for file in /etc/skel/{*,.[!.]*}; do
 		if [[ -e $home/${file##*/} || -L $home/${file##*/} ]]; then
-			there+=("$file")
+			there=1
 		elif [[ -e $file ]]; then
 			missing+=("$file")
 		fi
 	done
 	# Before it gets that mode, useradd puts nothing there.
-	if [[ $mode != "$unfinished" ]] && ((${#there[@]} > 0)); then
-		return
-	fi
+	[[ $mode == "$unfinished" || -z $there ]] || return 0
 	((${#missing[@]} == 0)) || sudo -n -u "$DVM_USER" cp -R -- "${missing[@]}" "$home"
 }
 

@@ -32,7 +32,7 @@ watch_host() {
 	read -r stat </proc/self/stat
 	read -r _ _ _ session _ <<<"${stat##*) }"
 	# shellcheck disable=SC2016 # for the inner shell
-	sudo -n bash -c "$(declare -f find_transaction end_sessions await_transaction find_members)"'; transaction_patience=$1; end_sessions "$2" "$3"' watch_host "$transaction_patience" "$BASHPID" "$session"
+	sudo -n bash -c "$(declare -f find_transaction end_sessions await_transaction find_members)"'; end_sessions "$1" "$2"' watch_host "$BASHPID" "$session"
 }
 
 # begin_work keeps two sessions' changes from mixing. It comes before the first change, so that a session that changes

@@ -34,8 +34,8 @@ func VMsSeen(client *lima.Client) []string { return onlyVMs(client.NamesSeen()) 
 // Meant gives the VM that somebody calls by the name of its Lima instance, such as dvm-app. It is nothing where a VM has that
 // name itself.
 func Meant(client *lima.Client, name string) string {
-	meant := onlyVMs([]string{name})
-	if len(meant) == 0 {
+	meant, ours := vmOf(name)
+	if !ours {
 		return ""
 	}
 	if taken, err := client.Exists(config.InstancePrefix + name); taken || err != nil {
@@ -44,7 +44,7 @@ func Meant(client *lima.Client, name string) string {
 	if exists, err := client.Exists(name); !exists || err != nil {
 		return ""
 	}
-	return meant[0]
+	return meant
 }
 
 // Ask begins to list those of the VMs that exist.
@@ -69,18 +69,23 @@ func AskAll(ctx context.Context, client *lima.Client) (vms, others []string, ros
 		instances, err = client.Names(ctx)
 	}
 	for _, instance := range instances {
-		if strings.HasPrefix(instance, config.InstancePrefix) && len(onlyVMs([]string{instance})) == 0 {
+		if _, ours := vmOf(instance); !ours && strings.HasPrefix(instance, config.InstancePrefix) {
 			others = append(others, instance)
 		}
 	}
 	return onlyVMs(instances), others, roster, err
 }
 
+// vmOf is the VM that an instance is, if dvm can have made it.
+func vmOf(instance string) (name string, ours bool) {
+	name, ours = strings.CutPrefix(instance, config.InstancePrefix)
+	return name, ours && new(config.VMName).UnmarshalText([]byte(name)) == nil
+}
+
 // onlyVMs leaves out instances that dvm can't have made.
 func onlyVMs(instances []string) (vms []string) {
 	for _, instance := range instances {
-		name, ours := strings.CutPrefix(instance, config.InstancePrefix)
-		if ours && new(config.VMName).UnmarshalText([]byte(name)) == nil {
+		if name, ours := vmOf(instance); ours {
 			vms = append(vms, name)
 		}
 	}

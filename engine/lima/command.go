@@ -19,7 +19,6 @@ import (
 	"al.essio.dev/pkg/shellescape"
 	"golang.org/x/term"
 
-	"dvm/engine"
 	"dvm/scripts"
 )
 
@@ -183,8 +182,7 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 				continue // it says hello to the terminal alone
 			}
 			g.stop(ctx, ended, false)
-			return 0, engine.Advise(fmt.Errorf("%s does not answer: the command did not begin within %s", g.instance, helloWithin),
-				"limactl shell --reconnect %s true, then the same again", g.instance)
+			return 0, unanswered(g.instance, "the command did not begin within "+helloWithin.String())
 		case <-gone:
 			gone, unheard = nil, time.After(unheardWithin)
 		case <-unheard:

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -54,13 +52,8 @@ func (c *Client) Forward(ctx context.Context, instance string, pair Pair) error 
 
 // askMaster has the ssh that keeps Lima's connection forward a pair. It gives what was said.
 func (c *Client) askMaster(ctx context.Context, instance string, pair Pair) (said []byte, err error) {
-	args := []string{"-F", c.sshConfig(instance), "-O", "forward",
-		"-L", fmt.Sprintf("127.0.0.1:%d:127.0.0.1:%d", pair.Host, pair.Guest), "lima-" + instance}
-	c.note("ssh", args)
-	cmd := exec.CommandContext(ctx, "ssh", args...)
-	cmd.Env = c.environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return cmd.CombinedOutput()
+	local := fmt.Sprintf("127.0.0.1:%d:127.0.0.1:%d", pair.Host, pair.Guest)
+	return c.ssh(ctx, instance, []string{"-O", "forward", "-L", local}).CombinedOutput()
 }
 
 // liveNote is what dvm remembers of the forwards that it opened in a running instance. They end with the instance, or with

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,13 +67,9 @@ func (c *Client) answers(ctx context.Context, instance string, within time.Durat
 
 // keptAnswers opens a session in the connection that Lima keeps. Any end of it is an answer.
 func (c *Client) keptAnswers(ctx context.Context, instance string, within time.Duration) error {
-	dead := engine.Advise(fmt.Errorf("%s does not answer: no word by Lima's connection within %s", instance, within),
-		"limactl shell --reconnect %s true, then the same again", instance)
-	ctx, cancel := context.WithTimeoutCause(ctx, within, dead)
+	ctx, cancel := context.WithTimeoutCause(ctx, within, unanswered(instance, "no word by Lima's connection within "+within.String()))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "ssh", "-F", c.sshConfig(instance), "-o", "ControlMaster=no", "-o", "BatchMode=yes", "lima-"+instance, "true")
-	cmd.Env = c.environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd := c.ssh(ctx, instance, []string{"-o", "ControlMaster=no", "-o", "BatchMode=yes"}, "true")
 	_ = cmd.Run() // without ssh, limactl will say so
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -119,6 +116,21 @@ func (c *Client) soon(ctx context.Context, instance string) (context.Context, co
 func silent(instance string) error {
 	return engine.Advise(fmt.Errorf("%s does not answer: no word from the guest within %s", instance, helloWithin),
 		"limactl stop --force %s, then the same again", instance)
+}
+
+// unanswered is the error of a connection of Lima's that may be dead, with what makes a new one.
+func unanswered(instance, why string) error {
+	return engine.Advise(fmt.Errorf("%s does not answer: %s", instance, why), "limactl shell --reconnect %s true, then the same again", instance)
+}
+
+// ssh prepares an ssh by the configuration that Lima writes for an instance, in a process group of its own.
+func (c *Client) ssh(ctx context.Context, instance string, options []string, words ...string) *exec.Cmd {
+	args := slices.Concat([]string{"-F", c.sshConfig(instance)}, options, []string{"lima-" + instance}, words)
+	c.note("ssh", args)
+	cmd := exec.CommandContext(ctx, "ssh", args...)
+	cmd.Env = c.environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
 }
 
 // sshConfig is written by Lima at each start.

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc"
-
-	"dvm/engine"
 )
 
 const (
@@ -89,8 +87,7 @@ func (c *Client) stream(ctx context.Context, p Program, patience time.Duration, 
 	defer cancel(nil)
 	s := &stream{Session: session, out: bufio.NewReaderSize(session.stdout, 256<<10), verdict: make(chan int, 1)}
 	s.watch = time.AfterFunc(helloWithin, func() {
-		cancel(engine.Advise(fmt.Errorf("%s does not answer: the guest has been silent for too long", p.Instance),
-			"limactl shell --reconnect %s true, then the same again", p.Instance))
+		cancel(unanswered(p.Instance, "the guest has been silent for too long"))
 	})
 	defer s.watch.Stop()
 	// What blocks on a pipe of ours ends when the pipe is closed, and the guest ends with its stdin.

@@ -71,11 +71,17 @@ func (s *Stage) Place() error {
 		from = outer
 	}
 	merged, err := s.merged(from, to)
-	if err == nil && merged {
-		err = s.check(from, to)
-	}
 	if err != nil {
 		return err
+	}
+	if merged {
+		stage, err := s.root.Stat(s.name)
+		if err != nil {
+			return about(to, err)
+		}
+		if err := s.check(from, to, device(stage)); err != nil {
+			return err
+		}
 	}
 	if err := s.move(from, to); err != nil {
 		return err
@@ -83,14 +89,14 @@ func (s *Stage) Place() error {
 	return s.closeDirs(path.Join(to, s.to.inside))
 }
 
-// check tells whether nothing is in the way of merging a directory with one that is there.
-func (s *Stage) check(from, to string) error {
+// check tells whether nothing is in the way of merging a directory with one that is there. on is the stage's device.
+func (s *Stage) check(from, to string, on uint64) error {
 	gets := false
 	err := s.each(from, func(name string) error {
 		from, to := path.Join(from, name), path.Join(to, name)
 		merged, err := s.merged(from, to)
 		if err == nil && merged {
-			return s.check(from, to)
+			return s.check(from, to, on)
 		}
 		gets = true
 		return err
@@ -98,15 +104,11 @@ func (s *Stage) check(from, to string) error {
 	if err != nil || !gets {
 		return err
 	}
-	return s.takes(to)
+	return s.takes(to, on)
 }
 
-// takes tells whether something can be renamed from the stage into a directory.
-func (s *Stage) takes(dir string) error {
-	stage, err := s.root.Stat(s.name)
-	if err != nil {
-		return about(dir, err)
-	}
+// takes tells whether something can be renamed from a stage on that device into a directory.
+func (s *Stage) takes(dir string, on uint64) error {
 	file, err := s.root.Open(dir)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil // it may be written all the same
@@ -119,7 +121,7 @@ func (s *Stage) takes(dir string) error {
 	if err != nil {
 		return about(dir, err)
 	}
-	if device(info) != device(stage) {
+	if device(info) != on {
 		return fmt.Errorf("%q is on another file system: copy what goes into it by itself", s.shown(dir))
 	}
 	if err := unix.Faccessat(int(file.Fd()), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
