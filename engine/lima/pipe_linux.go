@@ -2,6 +2,7 @@ package lima
 
 import (
 	"errors"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -29,4 +30,9 @@ func awaitReaderGone(out *os.File, gone chan<- struct{}) {
 			return
 		}
 	}
+}
+
+// closeOnExec has all files from a descriptor on closed in other programs, in one call. A Linux before 5.11 can't.
+func closeOnExec(first uint) bool {
+	return unix.CloseRange(first, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil
 }

@@ -37,3 +37,6 @@ func awaitReaderGone(out *os.File, gone chan<- struct{}) {
 		}
 	}
 }
+
+// closeOnExec can't have all files closed in one call here.
+func closeOnExec(uint) bool { return false }

@@ -12,9 +12,13 @@ import (
 // KeepFiles keeps from all programs that this process runs what files it was started with beyond the standard ones. Lima's host
 // agent, and ssh's master, would hold a script's lock or the end of a pipe for as long as the VM runs.
 func KeepFiles() {
+	const first = 3
+	if closeOnExec(first) {
+		return
+	}
 	entries, _ := os.ReadDir("/dev/fd") // on a Mac, too
 	for _, entry := range entries {
-		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd >= first {
 			syscall.CloseOnExec(fd)
 		}
 	}
