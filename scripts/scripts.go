@@ -48,6 +48,8 @@ var (
 	Terminal string
 	//go:embed login.sh
 	Login string
+	//go:embed ahead.sh
+	Ahead string
 	//go:embed command.sh
 	Command string
 	//go:embed endcommand.sh

@@ -49,6 +49,7 @@ var kinds = map[string]kind{
 	"files.sh":       {strict: "set -uo pipefail", functions: []string{"begin_files", "ask_files", "forget_files"}}, // comes before session.sh
 	"session.sh":     {strict: "set -uo pipefail", functions: []string{"session"}},                                  // outlives its steps' failures
 	"work.sh":        {strict: "set -uo pipefail", functions: []string{"begin_watch", "begin_work"}},                // follows session.sh
+	"ahead.sh":       {strict: "set -uo pipefail", functions: []string{"read_words"}},                               // comes before command.sh
 	"terminal.sh":    {strict: "set -uo pipefail", functions: []string{"settle_terminal"}},                          // comes before a program
 	"transaction.sh": {strict: "set -uo pipefail", functions: []string{"find_transaction", "busy"}},                 // follows session.sh
 	"copy.sh":        {strict: "set -uo pipefail", functions: []string{"begin", "fail", "finish"}},                  // reports what fails

@@ -55,7 +55,7 @@ func (c *Client) Login(ctx context.Context, instance string, at Place) error {
 
 // asUser is a shell script's text with its arguments, as veil writes them, run in the guest by a user other than Lima's account.
 func (c *Client) asUser(instance, user, script string, veiled ...string) []string {
-	words := append([]string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", unveil, "bash"}, veil(scripts.Bare(script))...)
+	words := []string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", unveil, "bash", veilScript(scripts.Bare(script))}
 	return c.shellArgs(instance, append(words, veiled...)...)
 }
 
@@ -73,18 +73,14 @@ type Stdio struct {
 func (c *Client) Run(ctx context.Context, instance string, at Place, argv []string, stdio Stdio) (int, error) {
 	run := guestCommand{client: c, instance: instance, nonce: rand.Text(), stdio: stdio}
 	run.terminal = term.IsTerminal(int(stdio.In.Fd())) && term.IsTerminal(int(stdio.Out.Fd()))
-	mode, script := "pipe", scripts.Command
+	mode := "pipe"
 	if run.terminal {
-		mode, script = "terminal", scripts.Terminal+scripts.Command
+		mode = "terminal"
 		if err := c.answers(ctx, instance, answerWithin); err != nil { // it says hello to the terminal alone
 			return 0, err
 		}
 	}
-	carrying := func(mode string, words []string) []string {
-		veiled := veil(slices.Concat([]string{at.Dir, mode}, words)...)
-		return c.asUser(instance, at.User, script, append([]string{run.nonce}, veiled...)...) // the nonce is for endInGuest to find
-	}
-	args := carrying(mode, argv)
+	args := run.args(at, mode, argv)
 	if quotedSize(args) > maxQuoted {
 		if term.IsTerminal(int(stdio.In.Fd())) {
 			return 0, fmt.Errorf("the command is %d bytes long as Lima quotes it; beyond %d it goes ahead of standard input, which must not be a terminal then",
@@ -92,7 +88,7 @@ func (c *Client) Run(ctx context.Context, instance string, at Place, argv []stri
 		}
 		words := strings.Join(argv, "\x00") + "\x00"
 		run.ahead = strconv.Itoa(len(words)) + "\n" + words
-		args = carrying("ahead", nil)
+		args = run.args(at, "ahead", nil)
 	}
 	cmd, err := c.command(args)
 	if err != nil {
@@ -117,6 +113,19 @@ type guestCommand struct {
 	ahead    string // what goes ahead of stdin
 	stdio    Stdio
 	cmd      *exec.Cmd
+}
+
+// args are limactl's, in one of the modes of scripts/command.sh.
+func (g *guestCommand) args(at Place, mode string, words []string) []string {
+	script := scripts.Command
+	switch mode {
+	case "terminal":
+		script = scripts.Terminal + script
+	case "ahead":
+		script = scripts.Ahead + script
+	}
+	veiled := veil(slices.Concat([]string{at.Dir, mode}, words)...)
+	return g.client.asUser(g.instance, at.User, script, append([]string{g.nonce}, veiled...)...) // the nonce is for endInGuest to find
 }
 
 func (g *guestCommand) follow(ctx context.Context) (int, error) {

@@ -1,9 +1,31 @@
 package lima
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
 
-// unveil is a program for bash -c. Its arguments are a script and what the script gets, each as veil writes it.
-const unveil = `words=() && for word; do printf -v word %b "$word" && words+=("$word"); done && set -- "${words[@]:1}" && eval "${words[0]}"`
+// unveil is a program for bash -c. Its arguments are a script as veilScript writes it, and what that gets, each as veil writes it.
+// Its own words are few and short, since a pattern may match them.
+const unveil = `printf -v s %b "${1,,}"; shift; w=(); for v; do printf -v v %b "$v"; w+=("$v"); done; set -- "${w[@]}"; eval "$s"`
+
+// veilScript writes a script in capitals, a third as long as veil would make it: patterns are of programs' names, and those are
+// in small letters. What bash would not make the same small letters of in every locale, such as an I in a Turkish one, is a number.
+func veilScript(script string) string {
+	var veiled strings.Builder
+	for _, letter := range []byte(script) {
+		switch {
+		case 'a' <= letter && letter <= 'z' && letter != 'i':
+			veiled.WriteByte(letter - 'a' + 'A')
+		case letter == 'i' || 'A' <= letter && letter <= 'Z' || letter == '\\' || letter >= utf8.RuneSelf:
+			fmt.Fprintf(&veiled, `\%03o`, letter)
+		default:
+			veiled.WriteByte(letter)
+		}
+	}
+	return veiled.String()
+}
 
 // maxVeiled bounds what is written letter by letter, in bytes: four times as many go over the wire.
 const maxVeiled = 4 << 10
