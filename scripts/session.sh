@@ -172,30 +172,27 @@ check_step() {
 
 # find_file PATH sets file_type, file_uid, file_owner and file_mode. It fails for what is not there, or out of sight.
 find_file() {
-	local line
+	local line=$'\n'$1:
 	[[ -n $session_files_known ]] || find_files
-	for line in "${session_files[@]}"; do
-		if [[ $line == "$1:"* ]]; then
-			IFS=: read -r _ file_type file_uid file_owner file_mode <<<"$line"
-			return
-		fi
-	done
-	return 1
+	[[ $session_files == *"$line"* ]] || return 1
+	line=${session_files#*"$line"}
+	line=${line%%$'\n'*}
+	file_type=${line%%:*} line=${line#*:}
+	file_uid=${line%%:*} line=${line#*:}
+	file_owner=${line%%:*} file_mode=${line#*:}
 }
 
-# find_files ends with the host also where a file system does not answer.
+# find_files ends with the host also where a file system does not answer. It reads all at once: bash would read a line of a pipe by
+# single letters, and wait for each.
 find_files() {
-	local line begun="" status=0
-	session_files=() session_files_known=1
+	local text status=0
+	session_files=$'\n' session_files_known=1
 	[[ -n $session_asked ]] || ask_files
-	while ((status == 0 || status > 128)); do
-		IFS= read -r -t 1 -u 6 line
+	while ((status != 1)); do
+		IFS= read -r -t 1 -N 65536 -u 6 text
 		status=$?
-		begun+=$line # the second may have ended within a line
-		if ((status == 0)); then
-			session_files+=("$begun")
-			begun=""
-		elif ((status > 128)) && host_gone; then
+		session_files+=$text # the second may have ended within it
+		if ((status > 128)) && host_gone; then
 			kill -KILL "$session_asked"
 			exit
 		fi

@@ -50,7 +50,8 @@ find_uid() {
 	mapfile -t lines </etc/passwd # at once: line by line, bash would go back in it after each
 	for line in "${lines[@]}"; do
 		if [[ $line == "$DVM_USER:"* ]]; then
-			IFS=: read -r _ _ uid _ <<<"$line"
+			line=${line#*:*:}
+			uid=${line%%:*}
 			return
 		fi
 	done

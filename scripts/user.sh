@@ -17,13 +17,19 @@ first_uid=1000 last_uid=60000 # people's accounts; others belong to the system
 # find_user sets uid, gid, user_home and user_shell, and fails where there is no such account.
 find_user() {
 	local line
-	find_line "$1" /etc/passwd && IFS=: read -r _ _ uid gid _ user_home user_shell <<<"$line"
+	find_line "$1" /etc/passwd || return
+	user_shell=${line##*:} line=${line%:*}
+	user_home=${line##*:} line=${line#*:*:}
+	uid=${line%%:*} line=${line#*:}
+	gid=${line%%:*}
 }
 
 # find_group sets group_gid and group_members, and fails where there is no such group.
 find_group() {
 	local line
-	find_line "$1" /etc/group && IFS=: read -r _ _ group_gid group_members <<<"$line"
+	find_line "$1" /etc/group || return
+	group_members=${line##*:} line=${line#*:*:}
+	group_gid=${line%%:*}
 }
 
 # find_line NAME FILE sets line. The file is read at once: line by line, bash would go back in it after each.
