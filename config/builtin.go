@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -55,6 +57,14 @@ func (v *Variables) ofScripts() map[string]string {
 		}
 	})
 	return values
+}
+
+// lacking is what a built-in setup script can't do without, and was not given.
+func (v *Variables) lacking(setup []Script) Problems {
+	if v.Dotfiles.Set() || !slices.ContainsFunc(setup, func(s Script) bool { return s.BuiltIn != nil && s.Name == "dotfiles" }) {
+		return nil
+	}
+	return Problems{{Where: "DVM_DOTFILES", Err: errors.New("wants the https URL of a git repository, since DVM_SETUP has dotfiles; it is not set")}}
 }
 
 // Line is one line of text.

@@ -39,7 +39,7 @@ func Verbs() []Verb {
 	return []Verb{
 		{"sync", "[VM...]", "create or start each VM and bring it up to date", 0, many, "start create up launch provision", ""},
 		{"sh", "[VM]", "login shell in the project directory", 0, 1, "shell enter", working},
-		{"ssh", "VM [--] CMD…", "one command in the project directory; its exit code", 2, many, "exec run", working},
+		{"ssh", "VM [--] CMD...", "one command in the project directory; its exit code", 2, many, "exec run", working},
 		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2, "copy scp", working + " DRY_RUN OUTPUT"},
 		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1, "", working},
 		{"ls", "", "the VMs", 0, 0, "list status ps", "OUTPUT"},
@@ -217,7 +217,7 @@ func refuseLateVerb(words []string) error {
 
 // SyncCommand is the line that syncs a VM, in its short form unless that would be read otherwise.
 func SyncCommand(vm string) string {
-	if read, err := ParseCommand([]string{vm}); err != nil || read.Verb != "sync" {
+	if read, err := ParseCommand([]string{vm}); err != nil || read.Verb != "sync" || !slices.Equal(read.Args, []string{vm}) {
 		return command([]string{"sync", vm})
 	}
 	return command([]string{vm})

@@ -173,6 +173,7 @@ func load(names []string, needed demand) (Config, *layers, error) {
 			var err error
 			vm.Secrets, err = readSecrets(vm.Pass)
 			problems = append(problems, inVariable(own.Pass.From, err)...)
+			problems = append(problems, own.lacking(vm.Setup)...)
 		}
 		cfg.VMs = append(cfg.VMs, vm)
 	}

@@ -48,7 +48,7 @@ func Man() string {
 		{"0", "done"},
 		{"1", "something failed"},
 		{"2", "the command or a variable is wrong; nothing was run"},
-		{"129, 130, 143", "ended by SIGHUP, SIGINT or SIGTERM"},
+		{"129, 130, 131, 143", "ended by SIGHUP, SIGINT, SIGQUIT or SIGTERM"},
 	} {
 		item(status[0], status[1])
 	}

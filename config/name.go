@@ -53,7 +53,7 @@ func (n VMName) fitsIn(limaHome, where string) Problems {
 	case LongestName(limaHome) < 1:
 		return inVariable("LIMA_HOME", wants("a shorter path, since no VM's name is short enough for the sockets below it", limaHome))
 	}
-	return inVariable(where, wants(fmt.Sprintf("a VM name at least %d characters shorter, since a socket path under %s may have %d", over, limaHome, maxSocketPath()), string(n)))
+	return inVariable(where, wants(fmt.Sprintf("a VM name of at most %d characters, since a socket path under %s may have %d bytes", LongestName(limaHome), limaHome, maxSocketPath()), string(n)))
 }
 
 // LongestName is how many characters a VM's name may have.

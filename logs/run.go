@@ -267,6 +267,9 @@ func (r *Run) lastLines(report engine.Report) []string {
 		lines = append(lines, "dvm: its last lines:")
 	}
 	for line := range strings.Lines(tail) {
+		if line == "\n" { // it would explain nothing
+			continue
+		}
 		lines = append(lines, "    "+strings.ToValidUTF8(strings.TrimSuffix(line, "\n"), ""))
 	}
 	return lines

@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -37,10 +38,11 @@ func (s *instance) adjustment(found *lima.Instance) (adjustment, error) {
 	a.opened = s.lima.Live(s.vm.Instance)
 	canForward := s.lima.CanForward(s.vm.Instance)
 	for _, pair := range a.added() {
+		bySSH := canForward && sshMayListen(pair.Host)
 		switch {
-		case !a.needsSSH(pair), canForward && (slices.Contains(a.opened, pair) || freePort(pair.Host)):
+		case !a.needsSSH(pair), bySSH && (slices.Contains(a.opened, pair) || freePort(pair.Host)):
 			a.live = append(a.live, pair)
-		case canForward && (!a.hasPort(pair) || isForeign(s.lima, s.vm.Instance, pair.Host)):
+		case bySSH && (!a.hasPort(pair) || isForeign(s.lima, s.vm.Instance, pair.Host)):
 			a.blocked = append(a.blocked, pair)
 		}
 	}
@@ -50,6 +52,10 @@ func (s *instance) adjustment(found *lima.Instance) (adjustment, error) {
 	a.restart = s.vm.Restart && a.waits(s.vm.Resize)
 	return a, nil
 }
+
+// sshMayListen tells whether ssh can have a port of this host's loopback address. A Mac gives those below 1024 to everybody on all
+// addresses together, and on a single one to root alone.
+func sshMayListen(port int) bool { return runtime.GOOS != "darwin" || port >= privilegedPorts }
 
 // closed are the pairs of the configuration that dvm had opened and that nobody listens for.
 func (a adjustment) closed() (pairs []lima.Pair) {

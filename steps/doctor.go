@@ -109,7 +109,7 @@ func (d *doctor) limactl(ctx context.Context) []Diagnosis {
 	}
 	path, err := exec.LookPath(d.lima.Command[0])
 	if err != nil {
-		return one(check, Bad, lima.InstallHint(), "%q is not found, or is no program", d.lima.Command[0])
+		return one(check, Bad, d.lima.MissingHint(), "%q is not found, or is no program", d.lima.Command[0])
 	}
 	version, err := d.lima.Version(ctx)
 	if err != nil {

@@ -9,11 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
-	"golang.org/x/sys/unix"
 
 	"dvm/config"
 	"dvm/engine"
@@ -311,7 +309,7 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 	why, words := m.Text, ""
 	if m.Status != 0 {
 		why, words = fmt.Sprintf("exit status %d", m.Status), e.words.of(m.Index)
-		if name := unix.SignalName(syscall.Signal(m.Status - 128)); name != "" { // as a shell gives that of what a signal ended
+		if name := guestSignal(m.Status - 128); name != "" { // as a shell gives that of what a signal ended
 			why += ", as of " + name
 		}
 		if words != "" && !step.file && !step.private {
@@ -329,6 +327,18 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 		again = step.mend
 	}
 	return engine.Advise(&StepError{Step: step.name, Status: m.Status, Why: why, Setup: step.setup}, "%s", again)
+}
+
+// guestSignal is what Linux calls a signal that ends a program, or nothing; a host that is a Mac has other numbers.
+func guestSignal(number int) string {
+	names := []string{
+		"", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2",
+		"SIGPIPE", "SIGALRM", "SIGTERM",
+	}
+	if number < 0 || number >= len(names) {
+		return ""
+	}
+	return names[number]
 }
 
 // StepError is a guest step that failed.

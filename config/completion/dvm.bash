@@ -15,7 +15,7 @@ _dvm_quoted() {
 }
 
 _dvm() {
-	local line words old=
+	local line words word old=
 	COMPREPLY=()
 	((BASH_VERSINFO[0] > 3)) || old=1 # as macOS's, which has no compopt: quotes and spaces are put in here
 	# COMP_WORDS breaks words at colons, and would tear VM:path. Backslashes are the shell's own.
@@ -27,10 +27,17 @@ _dvm() {
 	while [[ ${words[0]-} == *=* ]]; do # DVM_CPUS=4 dvm …
 		words=("${words[@]:1}")
 	done
+	word=${words[${#words[@]} - 1]}
 	if _dvm_quoted "${COMP_LINE:0:COMP_POINT}"; then # the word is longer than what read made of it
-		[[ ${words[1]-} != cp ]] || compopt -o default 2>/dev/null
+		[[ ${words[1]-} != cp || ${word%%/*} == *:* ]] || compopt -o default 2>/dev/null
 		return 0
 	fi
+	case "${words[${#words[@]} - 2]} $word" in # a redirection leads to a file of this host
+	*[\<\>]\ * | *\ *[\<\>]*)
+		compopt -o default 2>/dev/null
+		return 0
+		;;
+	esac
 	while IFS= read -r line; do
 		if [[ $line == :paths ]]; then
 			while IFS= read -r line; do
@@ -40,7 +47,7 @@ _dvm() {
 					[[ $line == */ ]] || line+=' '
 				fi
 				COMPREPLY+=("$line")
-			done < <(compgen -f -- "${words[${#words[@]} - 1]}")
+			done < <(compgen -f -- "$word")
 			compopt -o filenames 2>/dev/null
 			continue
 		fi

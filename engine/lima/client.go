@@ -123,7 +123,7 @@ func glob(dir, pattern string) ([]string, error) {
 // Installed says what is wrong where there is no such program as limactl.
 func (c *Client) Installed() error {
 	if _, err := exec.LookPath(c.Command[0]); err != nil {
-		return startError(err)
+		return c.startError(err)
 	}
 	return nil
 }
@@ -209,11 +209,11 @@ func (c *Client) runWith(ctx context.Context, args []string, stdin io.Reader, lo
 	begin := func() error { return nil }
 	if lock != nil {
 		if begin, err = lock.holdBack(cmd, args); err != nil {
-			return nil, startError(err)
+			return nil, c.startError(err)
 		}
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, errors.Join(startError(err), begin())
+		return nil, errors.Join(c.startError(err), begin())
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -246,11 +246,19 @@ func stopGroup(cmd *exec.Cmd, ended <-chan error) {
 }
 
 // startError says what to do where there is no limactl.
-func startError(err error) error {
-	if !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, os.ErrNotExist) {
+func (c *Client) startError(err error) error {
+	if !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("run limactl: %w", err)
 	}
-	return engine.Advise(fmt.Errorf("run limactl: %w", err), "%s", InstallHint())
+	return engine.Advise(fmt.Errorf("run limactl: %w", err), "%s", c.MissingHint())
+}
+
+// MissingHint is what to do where what should be limactl is no program.
+func (c *Client) MissingHint() string {
+	if c.Command[0] != "limactl" {
+		return fmt.Sprintf("DVM_LIMACTL says to run %q; without it dvm runs the limactl in PATH", c.Command[0])
+	}
+	return InstallHint()
 }
 
 // InstallHint is what to do where there is no limactl, or one that is too old.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -45,12 +46,12 @@ func (c *Client) Login(ctx context.Context, instance string, at Place) error {
 		return err
 	}
 	if cmd.Err != nil {
-		return startError(cmd.Err)
+		return c.startError(cmd.Err)
 	}
 	if err := os.Chdir(cmd.Dir); err != nil {
 		return fmt.Errorf("run limactl: %w", err)
 	}
-	return startError(syscall.Exec(cmd.Path, cmd.Args, cmd.Env))
+	return c.startError(syscall.Exec(cmd.Path, cmd.Args, cmd.Env))
 }
 
 // asUser is a shell script's text with its arguments, as veil writes them, run in the guest by a user other than Lima's account.
@@ -148,7 +149,7 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 	_ = theirs.Close()
 	out.begin()
 	if err != nil {
-		return 0, startError(err)
+		return 0, g.client.startError(err)
 	}
 	trailer := newTrailer(g.stdio.Err, g.nonce)
 	read := make(chan struct{})
@@ -318,7 +319,7 @@ type trailer struct {
 	done   chan struct{} // closed once the status is known
 	unread chan struct{} // closed once nobody reads what is passed on
 	result int
-	passed bool
+	passed atomic.Bool
 	flow   flow
 }
 
@@ -403,7 +404,7 @@ func (t *trailer) write(p []byte) {
 	if len(p) == 0 {
 		return
 	}
-	t.passed = true
+	t.passed.Store(true)
 	t.flow.pass(func() {
 		if _, err := t.w.Write(p); errors.Is(err, syscall.EPIPE) && !closed(t.unread) {
 			close(t.unread)
@@ -446,7 +447,7 @@ func (t *trailer) writeLine() {
 
 func (t *trailer) status() (int, bool) { return t.result, closed(t.done) }
 
-func (t *trailer) wrote() bool { return t.passed }
+func (t *trailer) wrote() bool { return t.passed.Load() }
 
 // overlap is the length of the longest end of data that is a beginning of word.
 func overlap(data, word []byte) int {

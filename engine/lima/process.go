@@ -16,9 +16,14 @@ func KeepFiles() {
 	if closeOnExec(first) {
 		return
 	}
-	entries, _ := os.ReadDir("/dev/fd") // on a Mac, too
-	for _, entry := range entries {
-		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd >= first {
+	dir, err := os.Open("/dev/fd") // on a Mac, too, which can't look at every kind of file there
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	for _, name := range names {
+		if fd, err := strconv.Atoi(name); err == nil && fd >= first {
 			syscall.CloseOnExec(fd)
 		}
 	}

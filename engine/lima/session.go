@@ -83,7 +83,7 @@ func (c *Client) connect(instance string, args []string) (*Session, error) {
 	}
 	if err == nil {
 		if err = cmd.Start(); err != nil {
-			err = startError(err)
+			err = c.startError(err)
 		}
 	}
 	for _, file := range theirs {

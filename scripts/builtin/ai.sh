@@ -53,6 +53,10 @@ apply() {
 			# Where an npm that was cut off put the one before, in the way of the next.
 			rm -rf -- "$0/lib/node_modules/${name%/*}/.${name#*/}"-*
 		done
-		exec npm install --global --prefix "$0" --no-audit --no-fund "$@"' "$prefix" "${tools[@]}"
+		# What claude is comes by its install script, which an npm may be told to leave out, or leaves out by itself from 12 on.
+		npm install --global --prefix "$0" --no-audit --no-fund "$@" --ignore-scripts=false --allow-scripts=@anthropic-ai/claude-code
+		for tool in claude codex; do
+			"$0/bin/$tool" --version
+		done' "$prefix" "${tools[@]}"
 	sudo -n install -D -m 0644 /dev/stdin "$memory" <<<"$wanted"
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -340,6 +341,11 @@ func TestResolve(t *testing.T) {
 	t.Chdir(t.TempDir())
 	mkdir(t, "dir", 0o755)
 	write(t, "file", "", 0o644)
+	open, err := os.Open("file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
 	for _, c := range []struct {
 		path, name string
 		want       Destination
@@ -357,6 +363,7 @@ func TestResolve(t *testing.T) {
 		{"no/new", "a", Destination{}, `there is no directory "no"`},
 		{"file/", "a", Destination{}, "not a directory"},
 		{"file/new", "a", Destination{}, "not a directory"},
+		{fmt.Sprintf("/dev/fd/%d", open.Fd()), "a", Destination{}, "is no file"}, // as /dev/stdout may be
 	} {
 		got, err := Resolve(c.path, c.name)
 		if got != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {

@@ -23,7 +23,7 @@ func Resolve(path, name string) (Destination, error) {
 	switch {
 	case err == nil && info.IsDir():
 		return Destination{dir: path, name: name}, nil
-	case err == nil && !info.Mode().IsRegular():
+	case err == nil && (!info.Mode().IsRegular() || isStream(path)):
 		return Destination{}, fmt.Errorf("%q is there already, and is no file", path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return Destination{}, err
@@ -40,6 +40,12 @@ func Resolve(path, name string) (Destination, error) {
 		return Destination{}, fmt.Errorf("there is no directory %q", filepath.Clean(d.dir))
 	}
 	return d, nil
+}
+
+// isStream tells whether a path such as /dev/stdout stands for an open file, which a copy would not write to but replace.
+func isStream(path string) bool {
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	return err == nil && (dir == "/dev" || dir == "/dev/fd" || strings.HasPrefix(dir, "/proc/"))
 }
 
 // Path is where the copy itself will be.

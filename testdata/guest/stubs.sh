@@ -217,7 +217,11 @@ npm() {
 	for left in "$4"/lib/node_modules/@*/.*-*; do
 		[[ ! -e $left ]] || fail "ENOTEMPTY: directory not empty, rename '${left/.codex-*/codex}' -> '$left'"
 	done
-	install -D /bin/true "$4/bin/claude"
+	if has npm unscripted; then # as a claude whose install script was left out
+		install -D /bin/false "$4/bin/claude"
+	else
+		install -D /bin/true "$4/bin/claude"
+	fi
 	install -D /bin/true "$4/bin/codex"
 }
 
