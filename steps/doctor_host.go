@@ -109,7 +109,7 @@ func (d *doctor) port(vm config.VM, port int) Diagnosis {
 			claimed = append(claimed, name)
 		}
 	}
-	if text, hint := taken(port); text != "" {
+	if text, hint := contested(port); text != "" {
 		return one(check, Odd, hint, "%s", text)[0]
 	}
 	if len(claimed) > 0 {

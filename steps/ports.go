@@ -30,7 +30,7 @@ func (s *instance) conflicts(pairs []lima.Pair, own func(lima.Pair) bool) {
 	for _, pair := range pairs {
 		text, hint := "", ""
 		if !own(pair) || isForeign(s.lima, s.vm.Instance, pair.Host) {
-			text, hint = taken(pair.Host)
+			text, hint = contested(pair.Host)
 		}
 		other := claimed[pair.Host]
 		running := other != "" && s.lima.Alive(config.InstancePrefix+other)
@@ -135,10 +135,42 @@ func taken(port int) (text, hint string) {
 	return "", ""
 }
 
+// contested is taken, and where that is nothing, says whether something answers all the same: what listens on all addresses, beside
+// which a Mac lets others have a single one, or what has ::1, where localhost may lead.
+func contested(port int) (text, hint string) {
+	if text, hint = taken(port); text != "" {
+		return text, hint
+	}
+	hint = fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port)
+	switch {
+	case answers("127.0.0.1", port):
+		return "is answered by another program already", hint
+	case answers("::1", port):
+		return "is answered by another program on ::1, where localhost may lead", hint
+	}
+	return "", ""
+}
+
+// answers tells whether an address of this host takes connections, for longer than another look at the port lasts.
+func answers(address string, port int) bool {
+	for try := range lookTries {
+		if try > 0 {
+			time.Sleep(lookTime)
+		}
+		connection, err := net.DialTimeout("tcp", net.JoinHostPort(address, strconv.Itoa(port)), answerTime)
+		if err != nil {
+			return false
+		}
+		_ = connection.Close()
+	}
+	return true
+}
+
 // A look at a port has it for a moment, and another one meanwhile finds it taken, by nobody or by this process.
 const (
-	lookTries = 3
-	lookTime  = 10 * time.Millisecond // far more than a look takes
+	lookTries  = 3
+	lookTime   = 10 * time.Millisecond // far more than a look takes
+	answerTime = 200 * time.Millisecond
 )
 
 // listen tells whether an address can be listened on.

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/sourcegraph/conc"
@@ -30,5 +31,26 @@ func TestLooksSideBySide(t *testing.T) {
 			})
 		}
 		looks.Wait()
+	}
+}
+
+// TestContested: a port that is free on 127.0.0.1 leads elsewhere where something has ::1.
+func TestContested(t *testing.T) {
+	other, err := net.Listen("tcp", "[::1]:0")
+	if err != nil { // a host without IPv6, where nothing else can be free on 127.0.0.1 and answer
+		other, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := other.Addr().(*net.TCPAddr).Port
+	if text, hint := contested(port); text == "" || !strings.HasPrefix(hint, "lsof ") {
+		t.Errorf("of a port that something else has it says %q, %q", text, hint)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := contested(port); text != "" {
+		t.Errorf("of a free port it says %q", text)
 	}
 }
