@@ -57,7 +57,18 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 	if err != nil {
 		return err
 	}
+	forget := func() error {
+		if err := logs.Remove(cfg.StateDir, vm.Name); err != nil {
+			return fmt.Errorf("it is deleted, but not its logs: %w", err)
+		}
+		return nil
+	}
 	if !exists {
+		if !cfg.DryRun && logs.Kept(cfg.StateDir, vm.Name) {
+			if err := steps.Forget(ctx, client, vm, func(string) {}, forget); err != nil {
+				return err
+			}
+		}
 		v.became(results, client, vm, "deleted", steps.NoSuchVM, nil)
 		return nil
 	}
@@ -84,12 +95,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 		}
 	}
 	shown := v.show(vm, "rm")
-	said, err := steps.Remove(ctx, client, vm, shown.waiting, shown.doing, func() error {
-		if err := logs.Remove(cfg.StateDir, vm.Name); err != nil {
-			return fmt.Errorf("it is deleted, but not its logs: %w", err)
-		}
-		return nil
-	})
+	said, err := steps.Remove(ctx, client, vm, shown.waiting, shown.doing, forget)
 	shown.End()
 	if err != nil {
 		return err

@@ -98,6 +98,12 @@ func Remove(stateDir, vm string) error {
 	return nil
 }
 
+// Kept tells whether there are logs of a VM that Remove would delete.
+func Kept(stateDir, vm string) bool {
+	_, err := os.Stat(filepath.Join(stateDir, vm, eventsLog)) // which goes last
+	return err == nil
+}
+
 // Dirs lists the directories below a state directory that hold the logs of a VM.
 func Dirs(stateDir string) (dirs []string) {
 	paths, _ := fs.Glob(os.DirFS(stateDir), "*/"+eventsLog) // whatever the directory's own name is made of

@@ -152,7 +152,7 @@ func unreadable(client *lima.Client, instance string) error {
 
 // refuse names what must not be provisioned.
 func (s *instance) refuse(found *lima.Instance) error {
-	name, dir := s.vm.Instance, s.lima.Dir(s.vm.Instance)
+	name := s.vm.Instance
 	switch found.Status {
 	case lima.Running, lima.Stopped, lima.Broken:
 	case "":
@@ -161,8 +161,7 @@ func (s *instance) refuse(found *lima.Instance) error {
 		return engine.Advise(fmt.Errorf("%s has the status %q, which dvm does not know", name, found.Status), "limactl list %s", name)
 	}
 	if found.Config == nil {
-		return engine.Advise(fmt.Errorf("%s is broken: %s has no lima.yaml that Lima can read", name, dir),
-			"ls -la %s; where nothing in it is of use: rm -r %[1]s", lima.Quote([]string{dir}))
+		return noConfig(s.lima, name)
 	}
 	if len(found.Config.Mounts) > 0 {
 		mounts := make([]string, len(found.Config.Mounts))
@@ -176,6 +175,16 @@ func (s *instance) refuse(found *lima.Instance) error {
 		return fmt.Errorf("%s was not made from a Fedora image, so it is left alone; a VM of dvm's takes another name", name)
 	}
 	return nil
+}
+
+// noConfig is an instance of which limactl can do nothing. Its directory may hold all of a VM but that file.
+func noConfig(client *lima.Client, name string) error {
+	dir := client.Dir(name)
+	err := fmt.Errorf("%s is broken: %s has no lima.yaml that Lima can read", name, dir)
+	if client.Alive(name) || client.HasDisk(name) {
+		return engine.Advise(err, "put lima.yaml back; all else of the VM is there: ls -la %s", lima.Quote([]string{dir}))
+	}
+	return engine.Advise(err, "ls -la %s; where nothing in it is of use: rm -r %[1]s", lima.Quote([]string{dir}))
 }
 
 // Apply looks again once it holds the lock: between the check and the lock, another dvm may have acted.

@@ -19,6 +19,9 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, unseen stri
 		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
 			"%s starts it; %s deletes it unseen", vm.SyncCommand(), unseen)
 	}
+	if !client.HasConfig(vm.Instance) {
+		return nil, noConfig(client, vm.Instance)
+	}
 	if err := Ready(ctx, client, vm, waiting, doing, nil); err != nil { // what runs takes no port that it does not have
 		return nil, err
 	}
@@ -45,8 +48,12 @@ func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting, doi
 	defer func() { err = errors.Join(err, unlock()) }()
 	if client.Alive(vm.Instance) {
 		found, err := client.Find(ctx, vm.Instance)
-		if err == nil && found != nil && found.Status == "" {
+		switch {
+		case err != nil || found == nil:
+		case found.Status == "":
 			err = unreadable(client, vm.Instance) // it would run on, without a directory
+		case found.Config == nil:
+			err = noConfig(client, vm.Instance)
 		}
 		if err != nil {
 			return "", err
@@ -56,5 +63,22 @@ func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting, doi
 	if err := client.Delete(ctx, lock, vm.Instance); err != nil {
 		return "", err
 	}
+	if exists, err := client.Exists(vm.Instance); exists || err != nil {
+		return "", engine.Advise(errors.Join(fmt.Errorf("limactl says that it deleted %s, which is still there", vm.Instance), err),
+			"limactl list %s", vm.Instance)
+	}
 	return "deleted", forget()
+}
+
+// Forget takes away what is kept elsewhere of a VM that does not exist, as Remove does that was cut short.
+func Forget(ctx context.Context, client *lima.Client, vm config.VM, waiting func(string), forget func() error) (err error) {
+	_, unlock, err := exclusive(ctx, client, vm, waiting)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if exists, err := client.Exists(vm.Instance); exists || err != nil { // by now
+		return err
+	}
+	return forget()
 }

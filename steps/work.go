@@ -130,12 +130,20 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing
 		return stoppedAlready, nil
 	case found.Status == "":
 		return "", unreadable(client, vm.Instance)
+	case found.Config == nil:
+		return "", noConfig(client, vm.Instance)
 	case found.Status != lima.Running:
 		return "", engine.Advise(fmt.Errorf("%s has the status %q, so it can't be shut down", vm.Instance, found.Status),
 			"limactl stop --force %s ends it; what the guest has not written to its disk is lost", vm.Instance)
 	}
 	doing("shuts down")
-	return "stopped", client.Stop(ctx, lock, vm.Instance)
+	if err := client.Stop(ctx, lock, vm.Instance); err != nil {
+		return "", err
+	}
+	if client.Alive(vm.Instance) {
+		return "", engine.Advise(fmt.Errorf("limactl says that it stopped %s, which still runs", vm.Instance), "limactl list %s", vm.Instance)
+	}
+	return "stopped", nil
 }
 
 // exclusive takes both locks of a VM, for what must not happen beside a sync or a start, and gives the start lock.

@@ -343,3 +343,19 @@ func complete(nonce string, answer []byte, err error) (string, error) {
 	}
 	return found, nil
 }
+
+// HasConfig tells whether an instance's directory has the file without which Lima does nothing with it.
+func (c *Client) HasConfig(instance string) bool {
+	_, err := os.Stat(c.configPath(instance))
+	return err == nil
+}
+
+// HasDisk tells whether an instance's directory holds what a guest has written: disk, or diffdisk of a Lima before 2.1.
+func (c *Client) HasDisk(instance string) bool {
+	for _, name := range []string{"disk", "diffdisk"} {
+		if _, err := os.Stat(filepath.Join(c.Dir(instance), name)); err == nil {
+			return true
+		}
+	}
+	return false
+}

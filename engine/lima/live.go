@@ -81,7 +81,7 @@ func (c *Client) keepLive(instance string, note liveNote) error {
 	note.Pairs = slices.Compact(note.Pairs)
 	text, err := json.Marshal(note)
 	if err == nil {
-		err = os.WriteFile(c.livePath(instance), text, 0o600)
+		err = replaceFile(c.livePath(instance), text)
 	}
 	if err != nil {
 		return fmt.Errorf("note a forward: %w", err)

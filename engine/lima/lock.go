@@ -94,11 +94,9 @@ func (c *Client) lock(ctx context.Context, name string, waiting func(Holder)) (*
 	if err == nil {
 		err = awaitOrphan(ctx, readNote(path).Running, waiting)
 	}
-	if err == nil {
-		err = lock.write()
-	}
 	switch {
 	case err == nil:
+		lock.write()
 		return lock, nil
 	case ctx.Err() != nil:
 		err = context.Cause(ctx) // who had it has been said
@@ -166,33 +164,36 @@ func (l *Lock) holdBack(cmd *exec.Cmd, args []string) (begin func() error, err e
 			return nil
 		}
 		l.note.Running = &Holder{PID: cmd.Process.Pid, Command: strings.Join(args, " "), Since: time.Now().Truncate(time.Second)}
-		if err := l.write(); err != nil {
-			return err
-		}
+		l.write()
 		_, _ = io.WriteString(opener, "\n") // where it has ended already, its end says so
 		return nil
 	}, nil
 }
 
-func (l *Lock) write() error {
-	text, err := json.Marshal(l.note)
-	if err != nil {
-		return err
+// write leaves the file empty where a full disk has no room for the note: whoever holds the lock is to give room back, as dvm rm
+// does, and the kernel knows that it is held.
+func (l *Lock) write() {
+	if text, err := json.Marshal(l.note); err == nil {
+		_ = os.WriteFile(l.file.Path(), text, 0o600)
 	}
-	return os.WriteFile(l.file.Path(), text, 0o600)
 }
 
 // Unlock lets the next one in.
 func (l *Lock) Unlock() error {
 	l.note.Running = nil
-	return errors.Join(l.write(), l.file.Close())
+	l.write()
+	return l.file.Close()
 }
 
-// readNote is of no holder where the file does not say, or is being written.
+// readNote is of no holder where the file does not say, or is being written. No number of a process that is another's, or several
+// ones', is taken from it.
 func readNote(path string) (note lockNote) {
 	text, err := os.ReadFile(path)
-	if err != nil || json.Unmarshal(text, &note) != nil {
+	if err != nil || json.Unmarshal(text, &note) != nil || note.PID <= 1 {
 		return lockNote{}
+	}
+	if note.Running != nil && (note.Running.PID <= 1 || note.Running.Command == "") {
+		note.Running = nil
 	}
 	return note
 }

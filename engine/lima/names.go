@@ -2,6 +2,7 @@ package lima
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,12 +46,21 @@ func remember(cache, text string) {
 	if os.MkdirAll(filepath.Dir(cache), 0o700) != nil {
 		return
 	}
-	file, err := os.CreateTemp(filepath.Dir(cache), filepath.Base(cache)+".*") // 0600
+	_ = replaceFile(cache, []byte(text))
+}
+
+// replaceFile writes a file of mode 0600 whole, or leaves the one that is there.
+func replaceFile(path string, text []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
-		return
+		return err
 	}
-	_, err = file.WriteString(text)
-	if closeErr := file.Close(); err != nil || closeErr != nil || os.Rename(file.Name(), cache) != nil {
-		_ = os.Remove(file.Name())
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
 	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(file.Name()))
+	}
+	return err
 }
