@@ -153,11 +153,12 @@ func contested(port int) (text, hint string) {
 
 // answers tells whether an address of this host takes connections, for longer than another look at the port lasts.
 func answers(address string, port int) bool {
+	dialer := net.Dialer{Timeout: answerTime}
 	for try := range lookTries {
 		if try > 0 {
 			time.Sleep(lookTime)
 		}
-		connection, err := net.DialTimeout("tcp", net.JoinHostPort(address, strconv.Itoa(port)), answerTime)
+		connection, err := dialer.DialContext(context.Background(), "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 		if err != nil {
 			return false
 		}
