@@ -184,6 +184,7 @@ fill_home() {
 	done
 	# Before it gets that mode, useradd puts nothing there.
 	[[ $mode == "$unfinished" || -z $there ]] || return 0
+	chmod "$unfinished" -- "$home" # useradd makes it with no mode at all, and may have been cut off before it had one
 	((${#missing[@]} == 0)) || sudo -n -u "$DVM_USER" cp -R -- "${missing[@]}" "$home"
 }
 
