@@ -46,14 +46,14 @@ func (n VMName) Instance() string { return InstancePrefix + string(n) }
 // fitsIn checks that the sockets which Lima makes in the instance's directory have a path that the kernel takes. Where gave
 // the name; it is not to blame where none would do.
 func (n VMName) fitsIn(limaHome, where string) Problems {
-	over := len(filepath.Join(limaHome, n.Instance(), longestSocket)) - maxSocketPath()
-	switch {
-	case over <= 0:
+	switch most := LongestName(limaHome); {
+	case len(n) <= most:
 		return nil
-	case LongestName(limaHome) < 1:
+	case most < 1:
 		return inVariable("LIMA_HOME", wants("a shorter path, since no VM's name is short enough for the sockets below it", limaHome))
+	default:
+		return inVariable(where, wants(fmt.Sprintf("a VM name of at most %d characters, since a socket path under %s may have %d bytes", most, limaHome, maxSocketPath()), string(n)))
 	}
-	return inVariable(where, wants(fmt.Sprintf("a VM name of at most %d characters, since a socket path under %s may have %d bytes", LongestName(limaHome), limaHome, maxSocketPath()), string(n)))
 }
 
 // LongestName is how many characters a VM's name may have.

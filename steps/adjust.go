@@ -2,12 +2,10 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"dvm/engine"
@@ -224,8 +222,8 @@ func (s *instance) amend(ctx context.Context, lock *lima.Lock, a adjustment) err
 func (s *instance) forward(ctx context.Context, pairs []lima.Pair) error {
 	for _, pair := range pairs {
 		if err := s.lima.Forward(ctx, s.vm.Instance, pair); err != nil {
-			if errors.Is(err, syscall.ENOSPC) {
-				return engine.Advise(err, "df -h %s shows what is full; then the same again", lima.Quote([]string{s.lima.Home}))
+			if noSpace(err.Error()) {
+				return s.wantsRoom(err)
 			}
 			return engine.Advise(err, "dvm stop %s, then the same again", s.vm.Name)
 		}

@@ -126,7 +126,7 @@ func taken(port int) (text, hint string) {
 	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "is taken by " + holderName(holder), fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port)
+		return "is taken by " + holderName(holder), whoListens(port)
 	case errors.Is(err, fs.ErrPermission):
 		return "is for root alone, so nothing is forwarded", "sudo sysctl net.ipv4.ip_unprivileged_port_start=" + strconv.Itoa(port)
 	case err != nil:
@@ -141,15 +141,17 @@ func contested(port int) (text, hint string) {
 	if text, hint = taken(port); text != "" {
 		return text, hint
 	}
-	hint = fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port)
 	switch {
 	case answers("127.0.0.1", port):
-		return "is answered by another program already", hint
+		return "is answered by another program already", whoListens(port)
 	case answers("::1", port):
-		return "is answered by another program on ::1, where localhost may lead", hint
+		return "is answered by another program on ::1, where localhost may lead", whoListens(port)
 	}
 	return "", ""
 }
+
+// whoListens is the command that shows what has a port of this host.
+func whoListens(port int) string { return fmt.Sprintf("lsof -nP -iTCP:%d -sTCP:LISTEN", port) }
 
 // answers tells whether an address of this host takes connections, for longer than another look at the port lasts.
 func answers(address string, port int) bool {

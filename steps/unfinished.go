@@ -23,7 +23,7 @@ func (s *instance) unfinished(ctx context.Context, err error) error {
 	url := strings.TrimRight(urls().FindString(err.Error()), ":,;.)")
 	switch {
 	case noSpace(err.Error()):
-		return engine.Advise(err, "df -h %s ~ shows where there is no room; then the same again", lima.Quote([]string{s.lima.Home}))
+		return s.wantsRoom(err)
 	case s.lima.Alive(s.vm.Instance) && !s.lima.Booted(s.vm.Instance):
 		waits := ""
 		if what := s.lima.Awaits(s.vm.Instance); what != "" {
@@ -38,6 +38,11 @@ func (s *instance) unfinished(ctx context.Context, err error) error {
 		return engine.Advise(err, "curl -fsSIL %s tells whether this host gets there; then the same again", lima.Quote([]string{url}))
 	}
 	return engine.Advise(err, "dvm doctor looks at this host; the same again goes on from there")
+}
+
+// wantsRoom says where to look for it.
+func (s *instance) wantsRoom(err error) error {
+	return engine.Advise(err, "df -h %s ~ shows where there is no room; then the same again", lima.Quote([]string{s.lima.Home}))
 }
 
 // noSpace tells whether the words are those of a system whose disk is full, which are the same wherever a C library or Go
