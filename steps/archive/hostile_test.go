@@ -121,6 +121,30 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestNamesake: where case does not count, as on a Mac's file system, two honest files are not told to be an attack.
+func TestNamesake(t *testing.T) {
+	top := t.TempDir()
+	mkdir(t, filepath.Join(top, treeName), 0o755)
+	for i := range 2 * batch {
+		write(t, filepath.Join(top, treeName, fmt.Sprint("x", i)), "", 0o644)
+	}
+	write(t, filepath.Join(top, treeName, "Makefile"), "", 0o644)
+	root, err := os.OpenRoot(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	u := unpacker{root: root}
+	var refused *Refused
+	if err := u.taken("./Makefile", treeName+"/Makefile"); !errors.As(err, &refused) {
+		t.Errorf("a name that was sent twice: %v", err)
+	}
+	const want = `write "./makefile": this host's file system can't tell its name from that of another in its directory`
+	if err := u.taken("./makefile", treeName+"/makefile"); err == nil || err.Error() != want {
+		t.Errorf("a name that differs in case: got %v, want %s", err, want)
+	}
+}
+
 // closedTree sends directories side by side that their owner may not even enter, below others, with long names all.
 func closedTree(w io.Writer, count int) error {
 	writer, name := tar.NewWriter(w), "."

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"time"
 )
 
@@ -106,9 +107,30 @@ func (u *unpacker) member(header *tar.Header, first bool, content io.Reader) err
 		return refuse("it is " + kind(header.Typeflag))
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return refuse("it is there twice, or this host can't tell its name from another")
+		return u.taken(header.Name, to)
 	}
 	return about(header.Name, err)
+}
+
+// taken is why a member can't be made where something is already: a name that was sent twice, or one that this host's file
+// system takes for another's, as that of a Mac does where only case differs.
+func (u *unpacker) taken(sent, to string) error {
+	dir, err := u.root.Open(path.Dir(to))
+	if err != nil {
+		return about(sent, err)
+	}
+	defer dir.Close()
+	for {
+		names, err := dir.Readdirnames(batch)
+		switch {
+		case slices.Contains(names, path.Base(to)):
+			return &Refused{Member: sent, Why: "it is there twice"}
+		case errors.Is(err, io.EOF):
+			return fmt.Errorf("write %s: this host's file system can't tell its name from that of another in its directory", shown(sent))
+		case err != nil:
+			return about(sent, err)
+		}
+	}
 }
 
 // about names what an operation of the host's failed on, in the place of a path that is gone when it is read.
