@@ -104,9 +104,15 @@ func ParseCommand(args []string) (Command, error) {
 	if len(dashed) > 0 {
 		return Command{}, refuseDashed(words, dashed)
 	}
+	command, err := readWords(words)
 	if len(flags) > 0 {
-		return Command{}, adviseNamed(refuseFlags(flags, words), args)
+		return Command{}, adviseNamed(refuseFlags(flags, words, err), args)
 	}
+	return command, err
+}
+
+// readWords reads a command line without flags.
+func readWords(words []string) (Command, error) {
 	if len(words) == 0 {
 		if os.Getenv("DVM_NAME") != "" {
 			return Command{Verb: "sync"}, nil
@@ -185,10 +191,9 @@ func refuseNearVerb(words []string) error {
 	for _, name := range meant {
 		verb := findVerb(name)
 		vms = vms && verb.Name != "ssh" && verb.Name != "cp"
-		args := words[1:min(len(words), 1+verb.most)]
-		hint := command(append([]string{name}, args...))
+		hint := verb.line(words[1:])
 		if first == "restart" || first == "reload" {
-			hint += "; " + command(append([]string{"sync"}, args...))
+			hint += "; " + findVerb("sync").line(words[1:])
 		}
 		err = engine.Advise(err, "%s", hint)
 	}
@@ -204,15 +209,24 @@ func refuseNearVerb(words []string) error {
 // refuseLateVerb answers who names the VM first, as in dvm app stop: taken for a VM, the verb would make one.
 func refuseLateVerb(words []string) error {
 	for i, word := range words[1:] {
-		verb := ownVerb(word)
-		if verb == "" {
+		verb := findVerb(ownVerb(word))
+		if verb == nil {
 			continue
 		}
 		err := error(Problems{{Where: fmt.Sprintf("%q", word), Err: errors.New("is a command, which comes first, and not taken for a VM")}})
-		err = engine.Advise(err, "%s", command(slices.Concat([]string{verb}, words[:i+1], words[i+2:])))
+		others := slices.Concat(words[:i+1], words[i+2:])
+		// What cp and completion take is no VM's name.
+		if verb.Name != "cp" && verb.Name != "completion" && len(others) >= verb.least {
+			err = engine.Advise(err, "%s", verb.line(others))
+		}
 		return engine.Advise(err, "%s, for a VM called %s", command(append([]string{"sync"}, words...)), word)
 	}
 	return nil
+}
+
+// line is the verb with as many of the words as it takes, as a user types it.
+func (v *Verb) line(words []string) string {
+	return command(append([]string{v.Name}, words[:min(len(words), v.most)]...))
 }
 
 // SyncCommand is the line that syncs a VM, in its short form unless that would be read otherwise.

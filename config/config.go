@@ -216,7 +216,7 @@ func chooseVMs(given []string, fallback Value[VMName], limaHome string, needed b
 	for _, text := range given {
 		name := VMName(text)
 		wrong := inVariable("argument", name.check())
-		if wrong == nil && limaHome != "" {
+		if wrong == nil {
 			wrong = name.fitsIn(limaHome, "argument")
 		}
 		switch {

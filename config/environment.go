@@ -104,7 +104,7 @@ func (l *layers) addOverride(tag reflect.StructTag, o override) {
 		wrong("is of no use: %s holds for the whole command and not for one VM", o.base)
 	case nameErr == nil && suffix(o.vm) != "__"+after:
 		wrong("wants the VM's name in upper case, as in %s", o.base+suffix(o.vm))
-	case nameErr != nil:
+	case nameErr != nil || len(o.vm) > maxName:
 		wrong("wants the name of a VM after the two underscores, such as WEB or MY_APP, got %q", after)
 	default:
 		l.overrides = append(l.overrides, o)

@@ -132,16 +132,14 @@ func readFlag(arg string) (found option, wantsValue bool) {
 	return option{given: arg, variable: like.variable, value: value, list: like.list}, like.variable != "" && value == ""
 }
 
-// refuseFlags names the variable to set in the place of each flag, and the whole line where all are known.
-func refuseFlags(flags []option, words []string) error {
+// refuseFlags names the variable to set in the place of each flag, and the whole line where all are known, unless something is
+// wrong with the words too.
+func refuseFlags(flags []option, words []string, wrong error) error {
 	var problems Problems
 	var variables []string
 	values := map[string]string{}
 	complete := true
-	verb := findVerb(cmp.Or(words...))
-	if verb == nil {
-		verb = findVerb("sync")
-	}
+	verb := findVerb(cmp.Or(meantVerb(cmp.Or(words...)), "sync"))
 	for _, flag := range flags {
 		says := "is a flag, and dvm has none; everything is set by variables: dvm help env"
 		switch {
@@ -165,8 +163,11 @@ func refuseFlags(flags []option, words []string) error {
 		}
 		values[flag.variable] = flag.value
 	}
-	if !complete {
+	switch {
+	case !complete:
 		return problems
+	case wrong != nil:
+		return errors.Join(problems, wrong)
 	}
 	for i, variable := range variables {
 		variables[i] = assignment(variable, values[variable])

@@ -11,7 +11,7 @@ import (
 const InstancePrefix = "dvm-"
 
 const (
-	maxInstanceName = 76 // Lima's own limit
+	maxName = 76 - len(InstancePrefix) // by Lima's own limit
 	// longestSocket stands for the longest socket name that ssh makes in an instance's directory.
 	longestSocket = "ssh.sock.1234567890123456"
 )
@@ -19,7 +19,7 @@ const (
 // VMName is the name of a VM.
 type VMName string
 
-// UnmarshalText accepts what Lima accepts as the end of dvm-NAME, in lower case.
+// UnmarshalText accepts what Lima accepts as the end of dvm-NAME, in lower case and of any length.
 func (n *VMName) UnmarshalText(text []byte) error {
 	*n = VMName(text)
 	return n.check()
@@ -34,32 +34,33 @@ func (n VMName) check() error {
 	if strings.HasSuffix(name, "-") || strings.Contains(name, "--") {
 		return wants("a VM name without a hyphen at its end or two in a row, which Lima refuses", name)
 	}
-	if most := maxInstanceName - len(InstancePrefix); len(name) > most {
-		return wants(fmt.Sprintf("a VM name of at most %d characters", most), name)
-	}
 	return nil
 }
 
 // Instance is the name of the VM's Lima instance.
 func (n VMName) Instance() string { return InstancePrefix + string(n) }
 
-// fitsIn checks that the sockets which Lima makes in the instance's directory have a path that the kernel takes. Where gave
-// the name; it is not to blame where none would do.
+// fitsIn checks the length: Lima has a limit, and the sockets that it makes in the instance's directory need a path that the
+// kernel takes. Where gave the name; it is not to blame where none would do.
 func (n VMName) fitsIn(limaHome, where string) Problems {
-	switch most := LongestName(limaHome); {
-	case len(n) <= most:
+	most := LongestName(limaHome)
+	if len(n) <= most {
 		return nil
-	case most < 1:
-		return inVariable("LIMA_HOME", wants("a shorter path, since no VM's name is short enough for the sockets below it", limaHome))
-	default:
-		return inVariable(where, wants(fmt.Sprintf("a VM name of at most %d characters, since a socket path under %s may have %d bytes", most, limaHome, maxSocketPath()), string(n)))
 	}
+	if most < 1 {
+		return inVariable("LIMA_HOME", wants("a shorter path, since no VM's name is short enough for the sockets below it", limaHome))
+	}
+	expected := fmt.Sprintf("a VM name of at most %d characters", most)
+	if most < maxName {
+		expected += fmt.Sprintf(", since a socket path under %s may have %d bytes", limaHome, maxSocketPath())
+	}
+	return inVariable(where, wants(expected, string(n)))
 }
 
 // LongestName is how many characters a VM's name may have.
 func LongestName(limaHome string) int {
 	room := maxSocketPath() - len(filepath.Join(limaHome, InstancePrefix, longestSocket))
-	return min(room, maxInstanceName-len(InstancePrefix))
+	return min(room, maxName)
 }
 
 // maxSocketPath is without the final NUL of sockaddr_un.

@@ -77,7 +77,7 @@ func TestBad(t *testing.T) {
 		{new(Output), []string{"JSON", "yaml"}},
 		{new(Jobs), []string{"0", "65", "-1", "many"}},
 		{new(Timeout), []string{"0", "10", "-5m", "1 h", "soon", "0s"}},
-		{new(VMName), []string{"App", "a--b", "a-", "-a", "1a", "a_b", "a.b", "ä", "a b", "a/b", strings.Repeat("a", 73)}},
+		{new(VMName), []string{"App", "a--b", "a-", "-a", "1a", "a_b", "a.b", "ä", "a b", "a/b"}},
 	} {
 		for _, text := range c.texts {
 			t.Run(fmt.Sprintf("%T %s", c.into, text), func(t *testing.T) {
