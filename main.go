@@ -306,20 +306,23 @@ func newMask(vm config.VM, term *logs.Terminal) *logs.Mask {
 // plan prints what a sync would do, VM by VM in their order. It changes nothing.
 func plan(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
 	client := newClient(cfg, io.Discard)
-	var failures []error
+	var forAll error // what would stop a sync of any of them
 	if err := client.Installed(); err != nil {
-		failures = append(failures, fmt.Errorf("%w; so a VM without a directory of Lima's is new, and of others nothing is known", err))
+		forAll = fmt.Errorf("%w; so a VM without a directory of Lima's is new, and of others nothing is known", err)
 	}
-	if err := steps.NoPlace(cfg.StateDir); err != nil {
-		failures = append(failures, fmt.Errorf("logs: %w", err))
+	noPlace := steps.NoPlace(cfg.StateDir)
+	if noPlace != nil {
+		forAll = errors.Join(forAll, fmt.Errorf("logs: %w", noPlace))
 	}
-	for _, vm := range cfg.VMs {
-		if err := logs.Unkept(cfg.StateDir, vm.Name); err != nil {
-			failures = append(failures, fmt.Errorf("%s: %w", vm.Name, err))
+	if forAll != nil {
+		term.Error(forAll)
+	}
+	unkept := make([]error, len(cfg.VMs))
+	for i, vm := range cfg.VMs {
+		if err := logs.Unkept(cfg.StateDir, vm.Name); err != nil && noPlace == nil {
+			unkept[i] = fmt.Errorf("%s: %w", vm.Name, err)
+			term.Error(unkept[i])
 		}
-	}
-	if err := errors.Join(failures...); err != nil {
-		term.Error(err)
 	}
 	forecasts := make([]steps.Forecast, len(cfg.VMs))
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
@@ -332,18 +335,22 @@ func plan(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io
 	}
 	workers.Wait()
 	shown := logs.Plan{Stdout: stdout, Term: term, JSON: cfg.JSON}
+	var failures []error
 	for i, vm := range cfg.VMs {
 		forecast := forecasts[i]
-		if err := shown.Show(vm.Name, forecast.Create, forecast.Report, forecast.Events, newMask(vm, term)); err != nil {
+		err := errors.Join(forAll, unkept[i], forecast.Err)
+		failures = append(failures, err)
+		if err := shown.Show(vm.Name, forecast.Create, forecast.Report, forecast.Events, err, newMask(vm, term)); err != nil {
 			return err
 		}
-		failures = append(failures, forecast.Err)
 	}
 	if err := errors.Join(failures...); err != nil {
 		return reported{err}
 	}
 	return nil
 }
+
+const noneFound = "DVM_ALL=1 finds no VM"
 
 // load reads the environment for a command about the VMs named, or about every one there is where DVM_ALL says so: then
 // the list that names them comes with it.
@@ -361,7 +368,7 @@ func load(ctx context.Context, names []string, term *logs.Terminal) (config.Conf
 		term.Warn("DVM_ALL=1 leaves out " + instance + ", which has no name that dvm gives")
 	}
 	if len(names) == 0 {
-		term.Warn("DVM_ALL=1 finds no VM")
+		term.Warn(noneFound)
 		return cfg, roster, nil
 	}
 	cfg, err = config.Load(names)

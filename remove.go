@@ -39,11 +39,14 @@ func (v verb) remove(ctx context.Context) error {
 	var failures []error
 	for _, vm := range cfg.VMs {
 		err := context.Cause(ctx)
-		if err == nil {
-			err = v.removeOne(ctx, cfg, client, vm, answers, results)
+		if err != nil {
+			logs.NotBegun(results, vm.Name, err)
+		} else if err = v.removeOne(ctx, cfg, client, vm, answers, results); err != nil {
+			var lost lostWork
+			errors.As(err, &lost)
+			v.became(results, client, vm, "deleted", strings.Join(lost, "; "), err)
 		}
 		if err != nil {
-			v.became(results, client, vm, "deleted", "", err)
 			failures = append(failures, fmt.Errorf("rm %s: %w", vm.Name, err))
 		}
 	}
@@ -104,12 +107,17 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 	return nil
 }
 
+// lostWork is the error of a removal that would lose work, a line each.
+type lostWork []string
+
+func (lostWork) Error() string { return "this work would be lost; nothing is deleted" }
+
 // refuseUnsaved looks for work that would be lost, unless that is not wanted, and prints what it finds.
 func (v verb) refuseUnsaved(ctx context.Context, cfg config.Config, client *lima.Client, vm config.VM) error {
 	if vm.Force {
 		return nil
 	}
-	again := "DVM_FORCE=1 dvm rm " + vm.Name
+	again := vm.Named.Force + "=1 dvm rm " + vm.Name
 	if cfg.Yes {
 		again = "DVM_YES=1 " + again
 	}
@@ -123,7 +131,7 @@ func (v verb) refuseUnsaved(ctx context.Context, cfg config.Config, client *lima
 		v.term.Line("%s: %s", vm.Name, logs.Clean(line))
 	}
 	if len(unsaved) > 0 {
-		return engine.Advise(errors.New("this work would be lost; nothing is deleted"), "%s deletes it all the same", again)
+		return engine.Advise(lostWork(unsaved), "%s deletes it all the same", again)
 	}
 	return nil
 }

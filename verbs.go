@@ -41,6 +41,9 @@ func (v verb) work(ctx context.Context, names []string, do func(context.Context,
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
 	if err := v.await(ctx, client, vm); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%s %s: %w", v.name, vm.Name, err)
+		}
 		return v.adviseMeant(err)
 	}
 	return do(ctx, client, vm)
@@ -217,6 +220,9 @@ func (v verb) stop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if len(instances) == 0 {
+			v.term.Warn(noneFound)
+		}
 		for _, instance := range instances {
 			name := strings.TrimPrefix(instance, config.InstancePrefix)
 			cfg.VMs = append(cfg.VMs, config.VM{Name: name, Instance: instance, Timeout: configured(name).Timeout})
@@ -231,12 +237,12 @@ func (v verb) stop(ctx context.Context) error {
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
 	for _, vm := range cfg.VMs {
 		workers.Go(func() {
-			ctx, cancel := within(ctx, vm.Timeout)
-			defer cancel()
-			shown := v.show(vm, "stop")
-			said, err := steps.Stop(ctx, client, vm, shown.waiting, shown.doing)
-			shown.End()
-			v.became(results, client, vm, "stopped", said, err)
+			err := context.Cause(ctx)
+			if err != nil {
+				logs.NotBegun(results, vm.Name, err)
+			} else {
+				err = v.stopOne(ctx, client, vm, results)
+			}
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
@@ -246,6 +252,16 @@ func (v verb) stop(ctx context.Context) error {
 	}
 	workers.Wait()
 	return errors.Join(append(failures, results.Err())...)
+}
+
+func (v verb) stopOne(ctx context.Context, client *lima.Client, vm config.VM, results io.Writer) error {
+	ctx, cancel := within(ctx, vm.Timeout)
+	defer cancel()
+	shown := v.show(vm, "stop")
+	said, err := steps.Stop(ctx, client, vm, shown.waiting, shown.doing)
+	shown.End()
+	v.became(results, client, vm, "stopped", said, err)
+	return err
 }
 
 func (v verb) wouldStop(cfg config.Config, client *lima.Client) error {

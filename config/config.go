@@ -57,11 +57,11 @@ type VM struct {
 	Timeout     time.Duration // 0 is no limit
 }
 
-// Given names the variables that gave what a start may change, such as DVM_CPUS__APP; empty where nothing was given.
-type Given struct{ CPUs, Memory, Disk, Ports, PortsOnly string }
+// Given names the variables that gave what an instance was made with, such as DVM_CPUS__APP; empty where nothing was given.
+type Given struct{ CPUs, Memory, Disk, Ports, PortsOnly, Containerd string }
 
 // Named names the variables that say something of a VM, or would: DVM_PASS__APP where that is set, else DVM_PASS.
-type Named struct{ User, Pass, SubUIDCount, SubGIDCount string }
+type Named struct{ User, Pass, SubUIDCount, SubGIDCount, Force, Restart, Resize string }
 
 // OnlyOwn is the VM with those sizes and ports alone that variables of its own give.
 func (vm VM) OnlyOwn() VM {
@@ -243,12 +243,13 @@ func loadVM(own *Variables, name string, withSetup bool) (VM, Problems) {
 		cpus = defaultCPUs(runtime.NumCPU())
 	}
 	return VM{
-		Name:       name,
-		Instance:   VMName(name).Instance(),
-		CPUs:       cpus,
-		Memory:     own.Memory.V,
-		Disk:       own.Disk.V.GiB,
-		Given:      Given{CPUs: own.CPUs.From, Memory: own.Memory.From, Disk: own.Disk.From, Ports: own.Ports.From, PortsOnly: own.PortsOnly.From},
+		Name:     name,
+		Instance: VMName(name).Instance(),
+		CPUs:     cpus,
+		Memory:   own.Memory.V,
+		Disk:     own.Disk.V.GiB,
+		Given: Given{CPUs: own.CPUs.From, Memory: own.Memory.From, Disk: own.Disk.From, Ports: own.Ports.From, PortsOnly: own.PortsOnly.From,
+			Containerd: own.Containerd.From},
 		Ports:      own.Ports.V,
 		PortsOnly:  given(own.PortsOnly),
 		Containerd: string(own.Containerd.V),
@@ -258,6 +259,9 @@ func loadVM(own *Variables, name string, withSetup bool) (VM, Problems) {
 			Pass:        cmp.Or(own.Pass.From, "DVM_PASS"),
 			SubUIDCount: cmp.Or(own.SubUIDCount.From, "DVM_SUBUID_COUNT"),
 			SubGIDCount: cmp.Or(own.SubGIDCount.From, "DVM_SUBGID_COUNT"),
+			Force:       cmp.Or(own.Force.From, "DVM_FORCE"),
+			Restart:     cmp.Or(own.Restart.From, "DVM_RESTART"),
+			Resize:      cmp.Or(own.Resize.From, "DVM_RESIZE"),
 		},
 		Sudo:        bool(own.Sudo.V),
 		SubUIDCount: int(own.SubUIDCount.V),

@@ -61,26 +61,27 @@ func writeEvent(w io.Writer, vm string, event engine.Event, more extra) {
 	withError(withTexts(line, event, more), event.Err, event.Status).Send()
 }
 
-// writeSummary writes what became of a VM as one JSON object: how many steps ended in each of the states.
-func writeSummary(w io.Writer, vm, state string, report engine.Report, states []engine.State, err error, status int) {
+// writeSummary writes what became of a VM as one JSON object: how many steps ended in each of the states. end is an event
+// without a step.
+func writeSummary(w io.Writer, vm string, end engine.Event, report engine.Report, states []engine.State) {
 	logger := zerolog.New(w)
-	line := logger.Log().Time("time", time.Now()).Str("vm", vm).Str("state", state).Float64("seconds", report.Took.Seconds())
+	line := logger.Log().Time("time", time.Now()).Str("vm", vm).Str("state", string(end.State)).Float64("seconds", report.Took.Seconds())
 	for _, state := range states {
 		line = line.Int(string(state), report.Count(state))
 	}
-	withError(line, err, status).Send()
+	withError(withTexts(line, end, extra{}), end.Err, end.Status).Send()
 }
 
 // NotBegun writes that nothing was done with a VM, as its one JSON object.
 func NotBegun(w io.Writer, vm string, err error) {
-	writeSummary(w, vm, "not_begun", engine.Report{}, nil, err, 0)
+	writeSummary(w, vm, cleaned(engine.Event{State: "not_begun", Err: err}, nil), engine.Report{}, nil)
 }
 
 // Result is what a verb other than sync made of a VM, or would make of it.
 type Result struct {
 	VM, State string
 	From, To  string // of a plan: what there is, and what is wanted
-	Why       string // there was nothing to do
+	Why       string // there was nothing to do, or was not done
 	Err       error
 }
 

@@ -38,7 +38,7 @@ func TestSchema(t *testing.T) {
 	writeEvent(&out, "app", engine.Event{Step: "user", State: engine.Failed, Why: "w", From: "f", To: "t", Hint: "h", Took: time.Second,
 		Err: failure, Status: 3}, extra{log: "l", command: "c"})
 	states := []engine.State{engine.OK, engine.Changed, engine.Change, engine.Unknown, engine.Failed, engine.NotRun}
-	writeSummary(&out, "app", "failed", engine.Report{Took: time.Second}, states, failure, 3)
+	writeSummary(&out, "app", engine.Event{State: engine.Failed, Err: failure, Status: 3}, engine.Report{Took: time.Second}, states)
 	written := map[string]bool{}
 	for decoder := json.NewDecoder(&out); decoder.More(); {
 		var object map[string]any

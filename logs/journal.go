@@ -197,14 +197,10 @@ func (j *Journal) Record(event engine.Event) error {
 	return into.err
 }
 
-// Conclude adds what became of the VM to events.jsonl.
-func (j *Journal) Conclude(report engine.Report, err error, status int) error {
-	state := "ready"
-	if err != nil {
-		state = "failed"
-	}
+// Conclude adds what became of the VM to events.jsonl. end is an event without a step.
+func (j *Journal) Conclude(report engine.Report, end engine.Event) error {
 	into := noting{w: j.objects()}
-	writeSummary(&into, j.vm, state, report, []engine.State{engine.OK, engine.Changed, engine.Failed, engine.NotRun}, err, status)
+	writeSummary(&into, j.vm, end, report, []engine.State{engine.OK, engine.Changed, engine.Failed, engine.NotRun})
 	return into.err
 }
 

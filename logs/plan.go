@@ -14,9 +14,9 @@ type Plan struct {
 	JSON   bool
 }
 
-// Show prints what would be done with a VM: its events, and the command that creates it, if that is one of them. What the
-// mask hides goes nowhere.
-func (p Plan) Show(vm, create string, report engine.Report, events []engine.Event, mask *Mask) error {
+// Show prints what would be done with a VM: its events, and the command that creates it, if that is one of them. err is why
+// it would fail at once, or nil. What the mask hides goes nowhere.
+func (p Plan) Show(vm, create string, report engine.Report, events []engine.Event, err error, mask *Mask) error {
 	objects := JSONLines(p.Stdout, p.JSON)
 	create = mask.Text(create)
 	if create != "" && !p.JSON {
@@ -50,7 +50,11 @@ func (p Plan) Show(vm, create string, report engine.Report, events []engine.Even
 		}
 	}
 	if p.JSON {
-		writeSummary(objects, vm, "planned", report, []engine.State{engine.OK, engine.Change, engine.Unknown, engine.Failed, engine.NotRun}, nil, 0)
+		end := engine.Event{State: "planned"}
+		if err != nil {
+			end = cleaned(engine.Event{State: engine.Failed, Err: err}, mask)
+		}
+		writeSummary(objects, vm, end, report, []engine.State{engine.OK, engine.Change, engine.Unknown, engine.Failed, engine.NotRun})
 	}
 	return objects.Err()
 }

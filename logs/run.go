@@ -108,6 +108,9 @@ func (r *Run) Observe(event engine.Event) {
 	}
 	r.mu.Lock()
 	r.now = event.Step
+	if event.State == engine.Applying {
+		r.begin(event.Step) // it may print nothing, and what stands before is not its own
+	}
 	r.mu.Unlock()
 	if event.State != engine.Doing {
 		r.problem.note(r.journal.Record(event))
@@ -131,14 +134,20 @@ func (r *Run) Copy(w io.Writer) { r.journal.Copy(w) }
 func (r *Run) Output(step string, setup bool, lines []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if step != r.step {
-		r.write(true, []byte(r.setup.lines.flush())) // of the step before
-		r.step = step
-		if setup {
-			r.write(true, []byte("--- "+step+"\n"))
-		}
-	}
+	r.begin(step)
 	r.add(setup, lines)
+}
+
+// begin heads what a setup script prints.
+func (r *Run) begin(step string) {
+	if step == r.step {
+		return
+	}
+	r.write(true, []byte(r.setup.lines.flush())) // of the step before
+	r.step = step
+	if isSetup(step) {
+		r.write(true, []byte("--- "+step+"\n"))
+	}
 }
 
 // Lima is where limactl's own words go, whole lines a Write.
@@ -225,13 +234,14 @@ func (r *Run) End(report engine.Report, err error) {
 	r.mu.Lock()
 	r.ended = true
 	r.mu.Unlock()
+	end := engine.Event{State: "ready"}
 	if err != nil {
+		end = cleaned(engine.Event{State: engine.Failed, Err: err}, r.mask)
 		r.explain(report, err)
-		r.problem.note(r.journal.Conclude(report, errors.New(r.mask.cleanLines(err.Error())), exitStatus(err)))
 	} else {
 		r.term.Line("%s ready: %s", r.vm, summary(report))
-		r.problem.note(r.journal.Conclude(report, nil, 0))
 	}
+	r.problem.note(r.journal.Conclude(report, end))
 	r.problem.note(r.journal.Close())
 	if err := r.problem.err; err != nil {
 		r.term.Warn(r.vm + ": its log is not whole: " + strings.ReplaceAll(err.Error(), "\n", "; "))

@@ -16,6 +16,8 @@ copy_out() {
 		if [[ ! -e $copy_path && ! -L $copy_path ]]; then
 			words=$(ls -d -- "$copy_path" 2>&1) || fail "${words#ls: }"
 		fi
+		# Their sizes say nothing of what is in them.
+		[[ $copy_path != /@(proc|sys)/* ]] || fail "a file of /proc or /sys has no size to go by; dvm ssh and cat copy it"
 		dir=${copy_path%/*}/ member=./${copy_path##*/}
 	fi
 	# Holes are not sent, and fractions of a second are. A backslash in a name is one.

@@ -100,7 +100,7 @@ func (s *instance) adjusting(a adjustment) engine.Finding {
 		if from == "" {
 			from, to = "an older configuration", "the one in lima.yaml"
 		}
-		return engine.Finding{Change: true, Why: "restart: " + from + " -> " + to, From: from, To: to}
+		return engine.Finding{Change: true, Why: "restart: " + from + " -> " + to, From: "running, " + from, To: "restarted, " + to}
 	case len(a.live) > 0:
 		from, to := "ports "+inWords(a.have), "ports "+inWords(a.amended())
 		return engine.Finding{Change: true, Why: from + " -> " + to, From: from, To: to}
@@ -127,10 +127,10 @@ func (s *instance) report(a adjustment, running bool) {
 	}
 	var missing []string // of the variables that would change it
 	if !s.vm.Restart {
-		missing = append(missing, "DVM_RESTART=1")
+		missing = append(missing, s.vm.Named.Restart+"=1")
 	}
 	if !s.vm.Resize && len(a.resized()) > 0 {
-		missing = append(missing, "DVM_RESIZE=1")
+		missing = append(missing, s.vm.Named.Resize+"=1")
 	}
 	for _, size := range a.sizes {
 		switch {

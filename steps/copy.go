@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 
 	"dvm/config"
@@ -47,10 +48,7 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 	if errors.As(err, &refused) && refused.Honest {
 		err = engine.Advise(err, "where you trust the VM: %s", c.trusting(refused))
 	}
-	if ctx.Err() == nil {
-		err = c.failed(err)
-	}
-	return warnings, err
+	return warnings, c.failed(err)
 }
 
 func (c Copy) failed(err error) error {
@@ -133,6 +131,12 @@ func (c Copy) toHost(ctx context.Context) (said []string, err error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, line := range said {
+		// tar goes on with zeros in the place of what is gone, and calls that no error.
+		if name, _, shrank := strings.Cut(strings.TrimPrefix(line, "tar: "), ": File shrank by "); shrank {
+			return nil, fmt.Errorf("%q shrank while it was copied", path.Clean(name))
+		}
 	}
 	return said, stage.Place()
 }

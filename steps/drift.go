@@ -60,6 +60,20 @@ func Differences(vm config.VM, found *lima.Instance) (texts []string) {
 	return texts
 }
 
+// containerdOf is what an instance has, as DVM_CONTAINERD says it.
+func containerdOf(config *lima.Config) string {
+	has := config.Containerd
+	switch {
+	case has.User && has.System:
+		return "user+system"
+	case has.User:
+		return "user"
+	case has.System:
+		return "system"
+	}
+	return "none"
+}
+
 // differs passes over what is lost where Lima writes a size down.
 func differs(a, b config.GiB) bool { return math.Abs(float64(a-b)) > 1.0/1024 }
 

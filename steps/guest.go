@@ -319,8 +319,8 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 	again := "the same again goes on with this step"
 	switch {
 	case noSpace(words):
-		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: the same again, with %s=… DVM_RESIZE=1 DVM_RESTART=1",
-			e.vm.Instance, cmp.Or(e.vm.Given.Disk, "DVM_DISK"))
+		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: the same again, with %s=… %s=1 %s=1",
+			e.vm.Instance, cmp.Or(e.vm.Given.Disk, "DVM_DISK"), e.vm.Named.Resize, e.vm.Named.Restart)
 	case step.file:
 		again = fmt.Sprintf("mend %s, then the same again; it goes on with this step", strings.TrimPrefix(step.name, "setup "))
 	case step.mend != "" && m.Status != 0 && strings.Contains(words, step.mendIf):

@@ -34,6 +34,7 @@ type instance struct {
 	warned  map[string]bool
 	session *lima.Session // connected and unused, or nil
 	created bool
+	planned bool   // nothing is applied, so what would keep the step from it is looked for by the check
 	away    string // why nothing can be run in it, or empty
 }
 
@@ -97,6 +98,9 @@ func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 		return engine.Finding{}, err
 	}
 	s.report(a, found.Status == lima.Running)
+	if have := containerdOf(found.Config); s.vm.Containerd != "" && have != s.vm.Containerd {
+		s.warn(fmt.Sprintf("containerd %s, and %s wants %s; it stays as it was made", have, s.vm.Given.Containerd, s.vm.Containerd), "")
+	}
 	switch {
 	case found.Status == lima.Stopped:
 		return s.absent(a, "start: it is stopped", "stopped"), nil
@@ -107,7 +111,11 @@ func (s *instance) look(ctx context.Context) (engine.Finding, error) {
 	}
 	s.away = ""
 	s.conflicts(a.added(), a.hasPort)
-	return s.adjusting(a), nil
+	if a.restart && s.planned {
+		s.disconnect() // or the session would be work
+		err = s.idle(ctx)
+	}
+	return s.adjusting(a), err
 }
 
 // absent is the finding of a VM that has to be made to run first.

@@ -15,12 +15,12 @@ import (
 // Unsaved lists the work in a VM that would be lost with it, a line each. An error means that nobody could look.
 // unseen is the command that deletes it without a look. waiting and doing are told what Ready's are, and doing of the look.
 func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, unseen string, waiting, doing func(string)) ([]string, error) {
+	if !client.HasConfig(vm.Instance) {
+		return nil, noConfig(client, vm.Instance)
+	}
 	if !client.Alive(vm.Instance) {
 		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
 			"%s starts it; %s deletes it unseen", vm.SyncCommand(), unseen)
-	}
-	if !client.HasConfig(vm.Instance) {
-		return nil, noConfig(client, vm.Instance)
 	}
 	if err := Ready(ctx, client, vm, waiting, doing, nil); err != nil { // what runs takes no port that it does not have
 		return nil, err
@@ -46,6 +46,14 @@ func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting, doi
 		return "", err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	switch exists, err := client.Exists(vm.Instance); {
+	case err != nil:
+		return "", err
+	case !exists:
+		return NoSuchVM, forget()
+	case !client.HasConfig(vm.Instance):
+		return "", noConfig(client, vm.Instance)
+	}
 	if client.Alive(vm.Instance) {
 		found, err := client.Find(ctx, vm.Instance)
 		switch {

@@ -6,6 +6,7 @@ package steps
 import (
 	"context"
 	"errors"
+	"time"
 
 	"dvm/config"
 	"dvm/engine"
@@ -26,12 +27,12 @@ func Sync(ctx context.Context, client *lima.Client, roster *lima.Roster, vm conf
 	step := &instance{vm: vm, lima: client, roster: roster, waiting: tell(engine.Waiting), doing: tell(engine.Doing),
 		warning: warnings(observe)}
 	defer step.disconnect()
+	begin := time.Now()
 	lock, err := client.SyncLock(ctx, vm.Instance, func(holder lima.Holder) {
-		observe(engine.Event{Step: "instance", State: engine.Started})
-		step.waiting("for " + holder.String() + " to finish")
+		step.waiting("for " + holder.String() + " to finish") // no step has begun
 	})
 	if err != nil {
-		return Result{}, err
+		return Result{Report: engine.Report{Took: time.Since(begin), Err: err}}, err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	report := engine.Run(ctx, stages(step, output), observe)

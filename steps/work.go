@@ -126,7 +126,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing
 		return "", err
 	case found == nil:
 		return NoSuchVM, nil
-	case found.Status == lima.Stopped:
+	case found.Status == lima.Stopped, !whole(found) && !client.Alive(vm.Instance):
 		return stoppedAlready, nil
 	case found.Status == "":
 		return "", unreadable(client, vm.Instance)
@@ -148,7 +148,9 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing
 
 // exclusive takes both locks of a VM, for what must not happen beside a sync or a start, and gives the start lock.
 func exclusive(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (start *lima.Lock, unlock func() error, err error) {
-	syncLock, err := client.TrySyncLock(vm.Instance)
+	syncLock, err := client.TrySyncLock(ctx, vm.Instance, func(holder lima.Holder) {
+		waiting("for " + holder.String() + " to stop or delete the VM")
+	})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -50,6 +50,10 @@ type Config struct {
 		Location string `json:"location"`
 	} `json:"mounts"`
 	PortForwards []PortForward `json:"portForwards"`
+	Containerd   struct {
+		System bool `json:"system"`
+		User   bool `json:"user"`
+	} `json:"containerd"`
 }
 
 // PortForward is one rule of an instance for its ports.

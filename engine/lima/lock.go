@@ -40,6 +40,13 @@ type Holder struct {
 	Since   time.Time `json:"since"`
 }
 
+// ends tells who stops or deletes the instance, which takes seconds.
+func (h Holder) ends() bool {
+	_, words, _ := strings.Cut(h.Command, " ")
+	verb, _, _ := strings.Cut(words, " ")
+	return verb == "stop" || verb == "rm"
+}
+
 // lockNote is what a lock's file says.
 type lockNote struct {
 	Holder
@@ -58,11 +65,16 @@ func (c *Client) SyncLock(ctx context.Context, instance string, waiting func(Hol
 	return c.lock(ctx, instance+".sync.lock", waiting)
 }
 
-// TrySyncLock is SyncLock for what must not wait for a sync: where one is under way, it is named in the error.
-func (c *Client) TrySyncLock(instance string) (*Lock, error) {
-	busy, stop := context.WithCancelCause(context.Background())
+// TrySyncLock is SyncLock for what must not wait for a sync: where one is under way, it is named in the error. One of its own
+// kind is waited for.
+func (c *Client) TrySyncLock(ctx context.Context, instance string, waiting func(Holder)) (*Lock, error) {
+	busy, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	return c.SyncLock(busy, instance, func(holder Holder) {
+		if holder.ends() {
+			waiting(holder)
+			return
+		}
 		err := fmt.Errorf("%s is at work on %s", holder, instance)
 		if holder.PID != 0 {
 			err = engine.Advise(err, "wait for it, or: kill %d; then the same again", holder.PID)
