@@ -21,13 +21,6 @@ func (t *Terminal) Error(err error) {
 // block prints lines that belong together, with none of another VM's between them.
 func (t *Terminal) block(lines []string) { t.Line("%s", strings.Join(lines, "\n")) }
 
-// Hints prints what advice an error holds.
-func (t *Terminal) Hints(err error) {
-	for _, hint := range hints(err) {
-		t.Hint(hint)
-	}
-}
-
 // Warn prints a warning.
 func (t *Terminal) Warn(text string) { t.Line("dvm: warning: %s", Clean(text)) }
 

@@ -17,10 +17,7 @@ import (
 	"dvm/engine/lima"
 )
 
-const (
-	doctorWithin  = 20 * time.Second // for limactl to answer
-	oldestLimactl = lima.OldestVersion
-)
+const doctorWithin = 20 * time.Second // for limactl to answer
 
 // Health is how a finding of the doctor's stands with a sync.
 type Health string
@@ -118,9 +115,9 @@ func (d *doctor) limactl(ctx context.Context) []Diagnosis {
 	found := one(check, Fine, "", "%s, %s", version, path)
 	switch old, known := lima.TooOld(version); {
 	case !known:
-		found = one(check, Odd, lima.InstallHint(), "%s has the version %q, and dvm can't tell whether that is %s or later", path, version, oldestLimactl)
+		found = one(check, Odd, lima.InstallHint(), "%s has the version %q, and dvm can't tell whether that is %s or later", path, version, lima.OldestVersion)
 	case old:
-		return one(check, Bad, lima.InstallHint(), "%s is version %s, and dvm needs %s or later", path, version, oldestLimactl)
+		return one(check, Bad, lima.InstallHint(), "%s is version %s, and dvm needs %s or later", path, version, lima.OldestVersion)
 	}
 	if d.cfg.LimaHome == "" {
 		return found

@@ -82,23 +82,18 @@ func (e *CommandError) words() string {
 // Unwrap gives the error of the process.
 func (e *CommandError) Unwrap() error { return e.err }
 
-// ScratchDir is a directory of dvm's own in Lima's, which Lima takes for no instance because of the underscore. limactl
-// runs there, since it writes lima.REJECTED.yaml into the directory that it runs in; dvm's locks are beside it.
-func (c *Client) ScratchDir() (string, error) {
+// workDir is where limactl runs: in a scratch directory beside dvm's locks, since it writes lima.REJECTED.yaml into the
+// directory that it runs in. What changes nothing makes none, and runs in the nearest one above that is there: limactl list
+// and shell write nothing.
+func (c *Client) workDir() (string, error) {
 	dir := filepath.Join(c.lockDir(), "scratch")
+	if c.ReadOnly {
+		return Existing(dir), nil
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make a directory for limactl to run in: %w", err)
 	}
 	return dir, nil
-}
-
-// workDir is where limactl runs. What changes nothing makes no scratch directory, and runs in the nearest one above that is
-// there: limactl list and shell write nothing.
-func (c *Client) workDir() (string, error) {
-	if !c.ReadOnly {
-		return c.ScratchDir()
-	}
-	return Existing(filepath.Join(c.lockDir(), "scratch")), nil
 }
 
 // Existing is the nearest directory that exists, on the way up.
@@ -128,6 +123,7 @@ func (c *Client) Installed() error {
 	return nil
 }
 
+// lockDir holds what is dvm's own in Lima's directory. Lima takes it for no instance because of the underscore.
 func (c *Client) lockDir() string { return filepath.Join(c.Home, "_dvm") }
 
 // Dir is the directory that Lima keeps for an instance.

@@ -35,7 +35,6 @@ type Instance struct {
 	Name   string  `json:"name"`
 	Status Status  `json:"status"`
 	CPUs   int     `json:"cpus"`
-	Dir    string  `json:"dir"`
 	Memory int64   `json:"memory"` // bytes, as configured
 	Disk   int64   `json:"disk"`   // bytes, as configured
 	Config *Config `json:"config"` // nil where Lima can't read lima.yaml

@@ -243,7 +243,8 @@ func (s *Session) disconnected(lastWords []string) error {
 	if len(lastWords) == 0 {
 		return failed
 	}
-	if last := lastWords[len(lastWords)-1]; !isFatal(last) { // ssh's word, or that of what ran in the guest
+	last := lastWords[len(lastWords)-1]
+	if _, fatal := fatalMessage(last); !fatal { // ssh's word, or that of what ran in the guest
 		return fmt.Errorf("%w; the last line that came: %s", failed, last)
 	}
 	failed.Tail = lastWords

@@ -62,13 +62,7 @@ func (t *tail) see(lines []byte) {
 	t.lines = t.lines[max(len(t.lines)-tailLines, 0):]
 }
 
-// isFatal tells whether a line is such a record as limactl ends with.
-func isFatal(line string) bool {
-	_, fatal := fatalMessage(line)
-	return fatal
-}
-
-// fatalMessage reads the message of a log record of level fatal, as limactl writes it where stderr is no terminal.
+// fatalMessage reads the message of a log record of level fatal, such as limactl ends with where stderr is no terminal.
 func fatalMessage(line string) (string, bool) {
 	_, rest, found := strings.Cut(line, "level=fatal msg=")
 	if !found {
