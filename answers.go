@@ -17,17 +17,22 @@ import (
 
 // The commands that answer about dvm and this host, and touch no VM.
 
+// writeObjects prints rows as JSON, an object a line.
+func writeObjects[T any](stdout io.Writer, rows []T) error {
+	encoder := json.NewEncoder(stdout)
+	for _, row := range rows {
+		if err := encoder.Encode(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // showEnvironment prints a table for a person, lines for a shell, or JSON.
 func showEnvironment(report config.Report, cfg config.Config, stdout io.Writer) error {
 	switch {
 	case cfg.JSON:
-		encoder := json.NewEncoder(stdout)
-		for _, setting := range report.Settings {
-			if err := encoder.Encode(setting); err != nil {
-				return err
-			}
-		}
-		return nil
+		return writeObjects(stdout, report.Settings)
 	case logs.IsTerminal(stdout):
 		return logs.Table(stdout, report.Rows())
 	}
@@ -98,13 +103,7 @@ func showScripts(names []string, stdout io.Writer) error {
 	if cfg, _ := config.LoadAny(nil); !cfg.JSON {
 		return logs.Table(stdout, scripts.Rows())
 	}
-	encoder := json.NewEncoder(stdout)
-	for _, script := range scripts.BuiltIns() {
-		if err := encoder.Encode(script); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeObjects(stdout, scripts.BuiltIns())
 }
 
 func help(topic []string, stdout io.Writer) error {

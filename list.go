@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -43,13 +42,7 @@ func (v verb) list(ctx context.Context) error {
 		return nil
 	}
 	if cfg.JSON {
-		encoder := json.NewEncoder(v.stdout)
-		for _, row := range rows {
-			if err := encoder.Encode(row); err != nil {
-				return err
-			}
-		}
-		return nil
+		return writeObjects(v.stdout, rows)
 	}
 	table := [][]string{{"VM", "STATUS", "CPUS", "MEMORY", "DISK", "PORTS"}}
 	for _, row := range rows {
