@@ -64,12 +64,9 @@ type CPUs int
 
 // UnmarshalText accepts a whole number from 1.
 func (c *CPUs) UnmarshalText(text []byte) error {
-	n, err := wholeNumber(string(text))
-	if err != nil || n < 1 || n > maxCPUs {
-		return wants(fmt.Sprintf("a whole number from 1 to %d", maxCPUs), string(text))
-	}
+	n, err := count(text, 1, maxCPUs)
 	*c = CPUs(n)
-	return nil
+	return err
 }
 
 // GiB is a size in gibibytes, as limactl's --memory and --disk take it.
@@ -130,17 +127,23 @@ func wholeNumber(text string) (int, error) {
 	return strconv.Atoi(text)
 }
 
+// count reads a whole number within limits.
+func count(text []byte, least, most int) (int, error) {
+	n, err := wholeNumber(string(text))
+	if err != nil || n < least || n > most {
+		return 0, wants(fmt.Sprintf("a whole number from %d to %d", least, most), string(text))
+	}
+	return n, nil
+}
+
 // SubIDCount is the size of a range of subordinate ids.
 type SubIDCount int
 
 // UnmarshalText accepts a whole number from 0.
 func (c *SubIDCount) UnmarshalText(text []byte) error {
-	n, err := wholeNumber(string(text))
-	if err != nil || n > maxSubIDs {
-		return wants(fmt.Sprintf("a whole number from 0 to %d", maxSubIDs), string(text))
-	}
+	n, err := count(text, 0, maxSubIDs)
 	*c = SubIDCount(n)
-	return nil
+	return err
 }
 
 // UserName is the name of the guest user who owns the project.
@@ -226,12 +229,9 @@ type Jobs int
 
 // UnmarshalText accepts a whole number from 1.
 func (j *Jobs) UnmarshalText(text []byte) error {
-	n, err := wholeNumber(string(text))
-	if err != nil || n < 1 || n > maxJobs {
-		return wants(fmt.Sprintf("a whole number from 1 to %d", maxJobs), string(text))
-	}
+	n, err := count(text, 1, maxJobs)
 	*j = Jobs(n)
-	return nil
+	return err
 }
 
 // Timeout is the most that something may take.
