@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -87,12 +88,12 @@ func (d *doctor) ports() (found []Diagnosis) {
 		vm = d.cfg.VMs[0]
 	}
 	for _, pair := range vm.Ports {
-		found = append(found, d.port(vm, pair.Host))
+		found = append(found, d.port(vm, pair.Host)...)
 	}
 	return found
 }
 
-func (d *doctor) port(vm config.VM, port int) Diagnosis {
+func (d *doctor) port(vm config.VM, port int) []Diagnosis {
 	check := "port " + strconv.Itoa(port)
 	var claimed []string
 	for _, instance := range d.ours() {
@@ -102,32 +103,25 @@ func (d *doctor) port(vm config.VM, port int) Diagnosis {
 		name := vmName(instance.Name)
 		switch {
 		case name == vm.Name && instance.Status == lima.Running && !isForeign(d.lima, vm.Instance, port):
-			return one(check, Fine, "", "is forwarded to the VM %s", name)[0]
+			return one(check, Fine, "", "is forwarded to the VM %s", name)
 		case name != vm.Name && instance.Status == lima.Running:
-			return one(check, Odd, "dvm stop "+name, "is forwarded to the running VM %s", name)[0]
+			return one(check, Odd, "dvm stop "+name, "is forwarded to the running VM %s", name)
 		case name != vm.Name:
 			claimed = append(claimed, name)
 		}
 	}
 	if text, hint := contested(port); text != "" {
-		return one(check, Odd, hint, "%s", text)[0]
+		return one(check, Odd, hint, "%s", text)
 	}
 	if len(claimed) > 0 {
-		return one(check, Odd, "", "is free, and the stopped VM %s claims it too", strings.Join(claimed, ", "))[0]
+		return one(check, Odd, "", "is free, and the stopped VM %s claims it too", strings.Join(claimed, ", "))
 	}
-	return one(check, Fine, "", "is free")[0]
+	return one(check, Fine, "", "is free")
 }
 
 func forwards(instance lima.Instance, port int) bool {
-	if instance.Config == nil {
-		return false
-	}
-	for _, forward := range instance.Config.PortForwards {
-		if forward.HostPort == port {
-			return true
-		}
-	}
-	return false
+	return instance.Config != nil &&
+		slices.ContainsFunc(instance.Config.PortForwards, func(rule lima.PortForward) bool { return rule.HostPort == port })
 }
 
 // NoPlace says why nothing can be kept in a directory, with advice, or nothing where it can. It makes nothing.

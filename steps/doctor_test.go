@@ -45,7 +45,7 @@ func TestDoctorPort(t *testing.T) {
 		{"an instance's that is not dvm's", []lima.Instance{forwarding("web", lima.Running, taken)}, Odd, "is taken by "},
 		{"an instance's without a configuration", []lima.Instance{{Name: "dvm-web", Status: lima.Running}}, Odd, "is taken by "},
 	} {
-		got := newDoctor(t, c.instances...).port(app, taken)
+		got := newDoctor(t, c.instances...).port(app, taken)[0]
 		if got.Health != c.health || !strings.HasPrefix(got.Text, c.text) {
 			t.Errorf("%s: %+v, want %s: %s…", c.name, got, c.health, c.text)
 		}
