@@ -109,6 +109,13 @@ type guestCommand struct {
 	ahead    string // what goes ahead of stdin
 	stdio    Stdio
 	cmd      *exec.Cmd
+
+	// Once it has been started:
+	stderr  *os.File      // what limactl writes there
+	trailer *trailer      // of it
+	read    chan struct{} // closed once all of it is read
+	out     *relay
+	ended   chan error // gets limactl's end
 }
 
 // args are limactl's, in one of the modes of scripts/command.sh.
@@ -124,17 +131,16 @@ func (g *guestCommand) args(at Place, mode string, words []string) []string {
 	return g.client.asUser(g.instance, at.User, script, append([]string{g.nonce}, veiled...)...) // the nonce is for endInGuest to find
 }
 
-func (g *guestCommand) follow(ctx context.Context) (int, error) {
+// start starts limactl, and has its output passed on.
+func (g *guestCommand) start() error {
 	stderr, theirs, err := os.Pipe()
 	if err != nil {
-		return 0, fmt.Errorf("run limactl: %w", err)
+		return fmt.Errorf("run limactl: %w", err)
 	}
-	defer stderr.Close()
-	out, err := newRelay(g.stdio.Out)
-	if err != nil {
-		return 0, errors.Join(err, theirs.Close())
+	if g.out, err = newRelay(g.stdio.Out); err != nil {
+		return errors.Join(err, stderr.Close(), theirs.Close())
 	}
-	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = g.stdio.In, out.into, theirs
+	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = g.stdio.In, g.out.into, theirs
 	if g.ahead != "" {
 		err = g.sendAhead()
 	}
@@ -142,65 +148,69 @@ func (g *guestCommand) follow(ctx context.Context) (int, error) {
 		err = g.cmd.Start()
 	}
 	_ = theirs.Close()
-	out.begin()
+	g.out.begin()
 	if err != nil {
-		return 0, g.client.startError(err)
+		_ = stderr.Close()
+		return g.client.startError(err)
 	}
-	trailer := newTrailer(g.stdio.Err, g.nonce)
-	read := make(chan struct{})
+	g.stderr, g.trailer = stderr, newTrailer(g.stdio.Err, g.nonce)
+	g.read, g.ended = make(chan struct{}), make(chan error, 1)
 	go func() {
-		defer close(read)
-		_, _ = io.Copy(trailer, stderr)
-		trailer.flush()
+		defer close(g.read)
+		_, _ = io.Copy(g.trailer, g.stderr)
+		g.trailer.flush()
 	}()
-	ended := make(chan error, 1)
-	go func() { ended <- g.cmd.Wait() }()
+	go func() { g.ended <- g.cmd.Wait() }()
+	return nil
+}
+
+// follow runs the command, and gives its status; see Run.
+func (g *guestCommand) follow(ctx context.Context) (int, error) {
+	if err := g.start(); err != nil {
+		return 0, err
+	}
+	defer g.stderr.Close()
 	gone := make(chan struct{})
+	var unheard, deadline <-chan time.Time
 	if !g.terminal {
+		deadline = time.After(helloWithin) // on a terminal it says hello to that alone
 		// Or the first write to a stderr that nobody reads would end dvm, and leave the command running.
 		broken := make(chan os.Signal, 1)
 		signal.Notify(broken, syscall.SIGPIPE)
 		defer signal.Stop(broken)
 		go awaitReaderGone(g.stdio.Out, gone)
 	}
-	var unheard <-chan time.Time
-	hello := trailer.hello
-	deadline := time.NewTimer(helloWithin)
-	defer deadline.Stop()
+	hello := g.trailer.hello
 	for {
 		select {
-		case err := <-ended:
-			trailer.await(ctx, read)
-			status, err := g.status(err, trailer)
+		case err := <-g.ended:
+			g.trailer.await(ctx, g.read)
+			status, err := g.status(err)
 			if ctx.Err() != nil && err != nil {
 				err = context.Cause(ctx)
 			}
-			if err != nil && !g.terminal && (ctx.Err() != nil || closed(trailer.hello)) {
-				g.endInGuest(ctx, closed(trailer.hello)) // the command outlives its connection
+			if err != nil && !g.terminal && (ctx.Err() != nil || g.begun()) {
+				g.endInGuest(ctx) // the command outlives its connection
 			}
-			return rest(ctx, status, err, out)
+			return g.rest(ctx, status, err)
 		case <-hello:
-			hello = nil
-			deadline.Stop()
-		case <-deadline.C:
-			if g.terminal {
-				continue // it says hello to the terminal alone
-			}
-			g.stop(ctx, ended, false)
+			hello, deadline = nil, nil
+		case <-deadline:
+			g.stop(ctx)
 			return 0, unanswered(g.instance, "the command did not begin within "+helloWithin.String())
 		case <-gone:
 			gone, unheard = nil, time.After(unheardWithin)
 		case <-unheard:
-			g.stop(ctx, ended, closed(trailer.hello))
+			g.stop(ctx)
 			return nobodyReads, nil
-		case <-trailer.unread:
-			g.stop(ctx, ended, closed(trailer.hello))
+		case <-g.trailer.unread:
+			g.stop(ctx)
 			return nobodyReads, nil
-		case <-out.lost:
-			g.stop(ctx, ended, closed(trailer.hello))
-			return unwritten(out)
+		case <-g.out.lost:
+			g.stop(ctx)
+			return g.unwritten()
 		case <-ctx.Done():
-			g.stop(ctx, ended, closed(trailer.hello))
+			g.stop(ctx)
 			return 0, context.Cause(ctx)
 		}
 	}
@@ -224,33 +234,36 @@ func (g *guestCommand) sendAhead() error {
 const nobodyReads = 128 + int(syscall.SIGPIPE)
 
 // rest returns how a command ended once what it had written is written here, too, or as much of it as came.
-func rest(ctx context.Context, status int, err error, out *relay) (int, error) {
+func (g *guestCommand) rest(ctx context.Context, status int, err error) (int, error) {
 	var patience <-chan time.Time
 	if err != nil {
 		patience = time.After(fenceWithin) // ssh may live on without limactl, and hold the pipe
 	}
 	select {
-	case <-out.lost:
-		return unwritten(out)
+	case <-g.out.lost:
+		return g.unwritten()
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
-	case <-out.done:
+	case <-g.out.done:
 	case <-patience:
 	}
 	return status, err
 }
 
 // unwritten is how a command ends whose output can't be written.
-func unwritten(out *relay) (int, error) {
-	if errors.Is(out.why, syscall.EPIPE) {
+func (g *guestCommand) unwritten() (int, error) {
+	if errors.Is(g.out.why, syscall.EPIPE) {
 		return nobodyReads, nil
 	}
-	return 0, out.why
+	return 0, g.out.why
 }
 
+// begun tells whether the command has, where it can say so.
+func (g *guestCommand) begun() bool { return closed(g.trailer.hello) }
+
 // status is the command's, or the reason why it is not known.
-func (g *guestCommand) status(err error, trailer *trailer) (int, error) {
-	if status, known := trailer.status(); known {
+func (g *guestCommand) status(err error) (int, error) {
+	if status, known := g.trailer.status(); known {
 		return status, nil
 	}
 	if err == nil {
@@ -258,37 +271,37 @@ func (g *guestCommand) status(err error, trailer *trailer) (int, error) {
 	}
 	code := g.cmd.ProcessState.ExitCode()
 	// On a terminal what the command writes to stderr goes to stdout, so that only limactl and ssh write here.
-	if g.terminal && code > 0 && ((code != 1 && code != 255) || !trailer.wrote()) {
+	if g.terminal && code > 0 && ((code != 1 && code != 255) || !g.trailer.wrote()) {
 		return code, nil
 	}
 	why := "the connection failed, or the VM is not set up"
-	if closed(trailer.hello) {
+	if g.begun() {
 		why = "the connection failed while it ran"
 	}
 	return 0, fmt.Errorf("%s: the command's status is not known: %s (limactl: %w)", g.instance, why, err)
 }
 
 // stop ends the command in the guest, which would outlive its connection, and then the connection.
-func (g *guestCommand) stop(ctx context.Context, ended <-chan error, begun bool) {
-	g.endInGuest(ctx, begun)
+func (g *guestCommand) stop(ctx context.Context) {
+	g.endInGuest(ctx)
 	if g.cmd.SysProcAttr != nil {
-		stopGroup(g.cmd, ended)
+		stopGroup(g.cmd, g.ended)
 		return
 	}
 	_ = g.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-ended:
+	case <-g.ended:
 	case <-time.After(fenceWithin):
 		_ = g.cmd.Process.Kill()
 	}
 }
 
 // endInGuest ends the process session in the guest that has the nonce in its arguments. One that has not begun may still do so.
-func (g *guestCommand) endInGuest(ctx context.Context, begun bool) {
+func (g *guestCommand) endInGuest(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
 	defer cancel()
 	input := g.nonce + "\n"
-	if !begun {
+	if !g.begun() {
 		input += "may begin\n"
 	}
 	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.Bare(scripts.Transaction+scripts.EndSessions+scripts.EndCommand))
