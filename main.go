@@ -144,27 +144,8 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 	case "scripts":
 		return showScripts(command.Args, stdout)
 	case "sync":
-		cfg, roster, err := load(ctx, command.Args, term)
-		if err != nil {
-			return err
-		}
-		client := newClient(cfg, io.Discard)
-		if len(args) > 0 && args[0] != command.Verb { // the short form, in which a wrong name is easily one more VM
-			if err := refuseLimaNames(client, command.Args); err != nil {
-				return err
-			}
-		}
-		if roster == nil {
-			roster = steps.Ask(ctx, client, cfg.VMs)
-			defer roster.Close()
-		}
-		for _, line := range steps.SharedPorts(client, cfg.VMs) {
-			term.Warn(line)
-		}
-		if cfg.DryRun {
-			return plan(ctx, cfg, roster, stdout, term)
-		}
-		return sync(ctx, cfg, roster, stdout, term)
+		short := len(args) > 0 && args[0] != command.Verb
+		return syncOrPlan(ctx, command.Args, short, stdout, term)
 	}
 	work := verb{name: command.Verb, args: command.Args, stdout: stdout, term: term}
 	switch command.Verb {
@@ -186,6 +167,32 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, term *logs.T
 		return work.logs(ctx)
 	}
 	return config.Problems{{Where: "command", Err: fmt.Errorf("%q is not in this version of dvm", command.Verb)}}
+}
+
+// syncOrPlan brings the VMs up to date, or says what that would do. short tells of a command without a verb, in which a wrong
+// name is easily one more VM.
+func syncOrPlan(ctx context.Context, names []string, short bool, stdout io.Writer, term *logs.Terminal) error {
+	cfg, roster, err := load(ctx, names, term)
+	if err != nil {
+		return err
+	}
+	client := newClient(cfg, io.Discard)
+	if short {
+		if err := refuseLimaNames(client, names); err != nil {
+			return err
+		}
+	}
+	if roster == nil {
+		roster = steps.Ask(ctx, client, cfg.VMs)
+		defer roster.Close()
+	}
+	for _, line := range steps.SharedPorts(client, cfg.VMs) {
+		term.Warn(line)
+	}
+	if cfg.DryRun {
+		return plan(ctx, cfg, roster, stdout, term)
+	}
+	return syncAll(ctx, cfg, roster, stdout, term)
 }
 
 // refuseLimaNames answers who calls a VM by the name of its Lima instance.
@@ -217,9 +224,9 @@ func newViewer(cfg config.Config) *lima.Client {
 	return client
 }
 
-// sync brings the VMs up to date, DVM_JOBS of them at once, and says at the end what became of several. One that fails
+// syncAll brings the VMs up to date, DVM_JOBS of them at once, and says at the end what became of several. One that fails
 // does not stop the others; a signal does.
-func sync(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
+func syncAll(ctx context.Context, cfg config.Config, roster *lima.Roster, stdout io.Writer, term *logs.Terminal) error {
 	// A reader of the output that goes away does not stop them, either; the error is said at the end.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	events := logs.JSONLines(stdout, cfg.JSON)

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	gosync "sync"
+	"sync"
 	"unicode"
 
 	"github.com/sourcegraph/conc/pool"
@@ -232,7 +232,7 @@ func (v verb) stop(ctx context.Context) error {
 		return v.wouldStop(cfg, client)
 	}
 	results := logs.JSONLines(v.stdout, cfg.JSON)
-	var mu gosync.Mutex
+	var mu sync.Mutex
 	var failures []error
 	workers := pool.New().WithMaxGoroutines(cfg.Jobs)
 	for _, vm := range cfg.VMs {
