@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -21,7 +21,6 @@ type listed struct {
 	Disk    float64  `json:"disk_gib"`
 	Ports   []string `json:"ports"`
 	Differs []string `json:"differs,omitempty"` // how its sizes differ from variables that are set for it
-	found   lima.Instance
 }
 
 func (v verb) list(ctx context.Context) error {
@@ -29,12 +28,13 @@ func (v verb) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := listVMs(ctx, newViewer(cfg))
+	instances, err := steps.Instances(ctx, newViewer(cfg))
 	if err != nil {
 		return err
 	}
-	for i := range rows {
-		rows[i].Differs = steps.Differences(configured(rows[i].VM), &rows[i].found)
+	rows := make([]listed, len(instances))
+	for i := range instances {
+		rows[i] = asListed(&instances[i])
 	}
 	if len(rows) == 0 {
 		v.term.Line("dvm: there are no VMs yet")
@@ -70,61 +70,18 @@ func configured(name string) config.VM {
 	return own.VMs[0]
 }
 
-// ownInstances names those that have dvm's prefix, whether Lima can read them or not.
-func ownInstances(ctx context.Context, client *lima.Client) (own []string, err error) {
-	names, err := client.Names(ctx)
-	for _, name := range names {
-		if strings.HasPrefix(name, config.InstancePrefix) {
-			own = append(own, name)
-		}
-	}
-	return own, err
-}
-
-// listEach asks for dvm's instances one by one.
-func listEach(ctx context.Context, client *lima.Client) (instances []lima.Instance, err error) {
-	names, err := ownInstances(ctx, client)
-	for _, name := range names {
-		found, err := client.Find(ctx, name)
-		switch {
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case err != nil:
-			instances = append(instances, lima.Instance{Name: name})
-		case found != nil:
-			instances = append(instances, *found)
-		}
-	}
-	return instances, err
-}
-
-func listVMs(ctx context.Context, client *lima.Client) ([]listed, error) {
-	instances, err := client.List(ctx)
-	if _, failed := errors.AsType[*lima.CommandError](err); failed { // up to Lima 2.1 at an instance that it can't read
-		instances, err = listEach(ctx, client)
-	}
-	if err != nil {
-		return nil, err
-	}
-	var rows []listed
-	for _, found := range instances {
-		name, ours := strings.CutPrefix(found.Name, config.InstancePrefix)
-		if !ours {
-			continue
-		}
-		row := listed{VM: name, Status: string(found.Status), CPUs: found.CPUs,
-			Memory: float64(config.InGiB(found.Memory)), Disk: float64(config.InGiB(found.Disk)), Ports: []string{}, found: found}
-		if row.Status == "" {
-			row.Status = "unreadable"
-		}
-		if found.Config != nil {
-			for _, rule := range found.Config.PortForwards {
-				if !rule.Ignore && rule.GuestPort > 0 {
-					row.Ports = append(row.Ports, config.PortForward{Host: rule.HostPort, Guest: rule.GuestPort}.String())
-				}
+// asListed is an instance as ls shows it.
+func asListed(found *lima.Instance) listed {
+	name := strings.TrimPrefix(found.Name, config.InstancePrefix)
+	row := listed{VM: name, Status: cmp.Or(string(found.Status), "unreadable"), CPUs: found.CPUs,
+		Memory: float64(config.InGiB(found.Memory)), Disk: float64(config.InGiB(found.Disk)), Ports: []string{},
+		Differs: steps.Differences(configured(name), found)}
+	if found.Config != nil {
+		for _, rule := range found.Config.PortForwards {
+			if !rule.Ignore && rule.GuestPort > 0 {
+				row.Ports = append(row.Ports, config.PortForward{Host: rule.HostPort, Guest: rule.GuestPort}.String())
 			}
 		}
-		rows = append(rows, row)
 	}
-	return rows, nil
+	return row
 }

@@ -216,7 +216,7 @@ func (v verb) stop(ctx context.Context) error {
 	}
 	client := newClient(cfg, io.Discard)
 	if cfg.All {
-		instances, err := ownInstances(ctx, client)
+		instances, err := steps.InstanceNames(ctx, client)
 		if err != nil {
 			return err
 		}

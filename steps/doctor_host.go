@@ -23,14 +23,9 @@ const (
 )
 
 // ours lists dvm's own instances. What is wrong with the list is said elsewhere.
-func (d *doctor) ours() (instances []lima.Instance) {
+func (d *doctor) ours() []lima.Instance {
 	all, _ := d.instances()
-	for _, instance := range all {
-		if strings.HasPrefix(instance.Name, config.InstancePrefix) {
-			instances = append(instances, instance)
-		}
-	}
-	return instances
+	return onlyOwn(all)
 }
 
 func vmName(instance string) string { return strings.TrimPrefix(instance, config.InstancePrefix) }

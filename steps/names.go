@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,6 +31,53 @@ func RecentVMs(ctx context.Context, client *lima.Client, stateDir string) (vms [
 
 // VMsSeen lists the VMs by Lima's directories alone.
 func VMsSeen(client *lima.Client) []string { return onlyVMs(client.NamesSeen()) }
+
+// InstanceNames names the instances that have dvm's prefix, whether Lima can read them or not.
+func InstanceNames(ctx context.Context, client *lima.Client) (own []string, err error) {
+	names, err := client.Names(ctx)
+	for _, name := range names {
+		if strings.HasPrefix(name, config.InstancePrefix) {
+			own = append(own, name)
+		}
+	}
+	return own, err
+}
+
+// Instances lists the instances that have dvm's prefix. Of one that Lima can't read there is no more than the name.
+func Instances(ctx context.Context, client *lima.Client) ([]lima.Instance, error) {
+	all, err := client.List(ctx)
+	if _, failed := errors.AsType[*lima.CommandError](err); failed { // up to Lima 2.1 at an instance that it can't read
+		return listEach(ctx, client)
+	}
+	return onlyOwn(all), err
+}
+
+// listEach is Instances with a call of limactl for each.
+func listEach(ctx context.Context, client *lima.Client) (instances []lima.Instance, err error) {
+	names, err := InstanceNames(ctx, client)
+	for _, name := range names {
+		found, err := client.Find(ctx, name)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
+			instances = append(instances, lima.Instance{Name: name})
+		case found != nil:
+			instances = append(instances, *found)
+		}
+	}
+	return instances, err
+}
+
+// onlyOwn leaves out the instances without dvm's prefix.
+func onlyOwn(all []lima.Instance) (own []lima.Instance) {
+	for _, instance := range all {
+		if strings.HasPrefix(instance.Name, config.InstancePrefix) {
+			own = append(own, instance)
+		}
+	}
+	return own
+}
 
 // Meant gives the VM that somebody calls by the name of its Lima instance, such as dvm-app. It is nothing where a VM has that
 // name itself.
