@@ -46,7 +46,7 @@ func BenchmarkTail(b *testing.B) {
 		"long":  strings.Repeat("x", 128<<10) + "\n", // a part of a line without end
 	} {
 		b.Run(name, func(b *testing.B) {
-			var kept stream
+			var kept logged
 			part := []byte(lines)
 			b.SetBytes(int64(len(part)))
 			b.ReportAllocs()

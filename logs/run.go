@@ -39,24 +39,24 @@ type Run struct {
 	now   string // the step that runs
 	ended bool
 	step  string // whose output was last written
-	lima  stream
-	setup stream
+	lima  logged
+	setup logged
 }
 
-// stream is what goes to one of the logs.
-type stream struct {
+// logged is what goes to one of the logs.
+type logged struct {
 	lines maskedLines
 	shown []byte // what became of the lines that came last, used again for the next ones
 	tail  string // its last lines, each as much of it as is shown
 }
 
-func (s *stream) remember(lines []byte) {
-	tail := []byte(s.tail)
+func (l *logged) remember(lines []byte) {
+	tail := []byte(l.tail)
 	for line := range bytes.Lines(lastLines(lines)) { // one may be as long as what is read at once
 		tail = append(tail, bytes.TrimSuffix(line[:min(len(line), tailWidth)], []byte("\n"))...)
 		tail = append(tail, '\n')
 	}
-	s.tail = string(lastLines(tail))
+	l.tail = string(lastLines(tail))
 }
 
 func lastLines(lines []byte) []byte {
@@ -162,7 +162,7 @@ func (w limaWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (r *Run) output(setup bool) *stream {
+func (r *Run) output(setup bool) *logged {
 	if setup {
 		return &r.setup
 	}
@@ -257,7 +257,7 @@ func (r *Run) explain(report engine.Report, err error) {
 		if !r.kept {
 			r.problem.note(r.journal.Fail())
 		}
-		lines = append(lines, r.lastLines(report)...)
+		lines = append(lines, r.logLines(report)...)
 	}
 	for _, hint := range hints(err) {
 		lines = append(lines, hintLine(r.mask.clean(hint)))
@@ -265,8 +265,8 @@ func (r *Run) explain(report engine.Report, err error) {
 	r.term.block(lines)
 }
 
-// lastLines says where the log of a failure is, and how it ends.
-func (r *Run) lastLines(report engine.Report) []string {
+// logLines says where the log of a failure is, and how it ends.
+func (r *Run) logLines(report engine.Report) []string {
 	setup := false
 	for _, step := range report.Steps {
 		setup = setup || step.State == engine.Failed && isSetup(step.Step)

@@ -316,7 +316,7 @@ func eachLine(path string, do func(line []byte) bool) error {
 
 // Unsaved runs the search for work that would be lost with the VM, and gives its answer; see scripts/unsaved.sh.
 func (c *Client) Unsaved(ctx context.Context, instance, vm string) (string, error) {
-	if err := c.runs(ctx, instance); err != nil {
+	if err := c.ping(ctx, instance); err != nil {
 		return "", err
 	}
 	nonce := rand.Text()

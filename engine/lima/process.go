@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// KeepFiles keeps from all programs that this process runs what files it was started with beyond the standard ones. Lima's host
-// agent, and ssh's master, would hold a script's lock or the end of a pipe for as long as the VM runs.
-func KeepFiles() {
+// CloseFilesOnExec has the files that this process was started with, but for the standard ones, closed in every program that it
+// runs. Lima's host agent and ssh's master would hold a script's lock or the end of a pipe for as long as the VM runs.
+func CloseFilesOnExec() {
 	const first = 3
 	if closeOnExec(first) {
 		return

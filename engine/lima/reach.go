@@ -98,9 +98,9 @@ func (c *Client) noteAnswer(instance string) {
 	_ = os.WriteFile(c.answeredPath(instance), []byte("\n"), 0o600)
 }
 
-// runs has a guest run something, within the time that any guest which is well needs. It is for what may last, and has no
+// ping has a guest run something, within the time that any guest which is well needs. It is for what may last, and has no
 // deadline of its own: the connection that limactl uses again may be dead, though the ssh server answers.
-func (c *Client) runs(ctx context.Context, instance string) error {
+func (c *Client) ping(ctx context.Context, instance string) error {
 	ctx, cancel := c.soon(ctx, instance)
 	defer cancel()
 	_, err := c.run(ctx, c.shellArgs(instance, "true"))
