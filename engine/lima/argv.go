@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"al.essio.dev/pkg/shellescape"
+
+	"dvm/scripts"
 )
 
 // All of limactl's argument lists are built here.
@@ -103,6 +105,17 @@ func (c *Client) sessionArgs(instance string) []string {
 // streamArgs runs the program as a user of the guest from the start.
 func (c *Client) streamArgs(instance, user string) []string {
 	return c.shellArgs(instance, "sudo", "-n", "-H", "-u", user, "bash", "-c", bootstrap)
+}
+
+// userArgs runs a script's text as a user of the guest other than Lima's account, with arguments as veil writes them.
+func (c *Client) userArgs(instance, user, script string, veiled ...string) []string {
+	words := []string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", unveil, "bash", veilScript(scripts.Bare(script))}
+	return c.shellArgs(instance, append(words, veiled...)...)
+}
+
+// rootArgs runs a bash with these arguments as root of the guest.
+func (c *Client) rootArgs(instance string, words ...string) []string {
+	return c.shellArgs(instance, append([]string{"sudo", "-n", "bash"}, words...)...)
 }
 
 // shellArgs wants a first word without =, which Lima would take for an assignment.

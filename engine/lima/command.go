@@ -36,7 +36,7 @@ func (c *Client) Login(ctx context.Context, instance string, at Place) error {
 	if err := c.answers(ctx, instance, answerWithin); err != nil {
 		return err
 	}
-	cmd, err := c.command(c.asUser(instance, at.User, scripts.Terminal+scripts.Login, veil(at.Dir)...))
+	cmd, err := c.command(c.userArgs(instance, at.User, scripts.Terminal+scripts.Login, veil(at.Dir)...))
 	if err != nil {
 		return err
 	}
@@ -47,12 +47,6 @@ func (c *Client) Login(ctx context.Context, instance string, at Place) error {
 		return fmt.Errorf("run limactl: %w", err)
 	}
 	return c.startError(syscall.Exec(cmd.Path, cmd.Args, cmd.Env))
-}
-
-// asUser is a shell script's text with its arguments, as veil writes them, run in the guest by a user other than Lima's account.
-func (c *Client) asUser(instance, user, script string, veiled ...string) []string {
-	words := []string{"sudo", "-n", "-H", "-u", user, "--", "bash", "-c", unveil, "bash", veilScript(scripts.Bare(script))}
-	return c.shellArgs(instance, append(words, veiled...)...)
 }
 
 // Stdio is what a command in the guest reads and writes.
@@ -128,7 +122,7 @@ func (g *guestCommand) args(at Place, mode string, words []string) []string {
 		script = scripts.Ahead + script
 	}
 	veiled := veil(slices.Concat([]string{at.Dir, mode}, words)...)
-	return g.client.asUser(g.instance, at.User, script, append([]string{g.nonce}, veiled...)...) // the nonce is for endInGuest to find
+	return g.client.userArgs(g.instance, at.User, script, append([]string{g.nonce}, veiled...)...) // the nonce is for endInGuest to find
 }
 
 // start starts limactl, and has its output passed on.
@@ -304,7 +298,7 @@ func (g *guestCommand) endInGuest(ctx context.Context) {
 	if !g.begun() {
 		input += "may begin\n"
 	}
-	args := g.client.shellArgs(g.instance, "sudo", "-n", "bash", "-c", scripts.Bare(scripts.Transaction+scripts.EndSessions+scripts.EndCommand))
+	args := g.client.rootArgs(g.instance, "-c", scripts.Bare(scripts.Transaction+scripts.EndSessions+scripts.EndCommand))
 	for range 2 {
 		// Where it fails, nothing can be reached that could be ended. But a signal to dvm's process group may meet a limactl that
 		// has none of its own yet.

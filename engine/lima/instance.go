@@ -320,7 +320,7 @@ func (c *Client) Unsaved(ctx context.Context, instance, vm string) (string, erro
 		return "", err
 	}
 	nonce := rand.Text()
-	answer, err := c.run(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-c", scripts.Unsaved, "dvm", nonce, vm))
+	answer, err := c.run(ctx, c.rootArgs(instance, "-c", scripts.Unsaved, "dvm", nonce, vm))
 	return complete(nonce, answer, err)
 }
 
@@ -329,7 +329,7 @@ func (c *Client) Work(ctx context.Context, instance string) (string, error) {
 	ctx, cancel := c.soon(ctx, instance)
 	defer cancel()
 	nonce := rand.Text()
-	answer, err := c.runWith(ctx, c.shellArgs(instance, "sudo", "-n", "bash", "-s", nonce), strings.NewReader(scripts.InUse), nil)
+	answer, err := c.runWith(ctx, c.rootArgs(instance, "-s", nonce), strings.NewReader(scripts.InUse), nil)
 	return complete(nonce, answer, err)
 }
 

@@ -20,7 +20,7 @@ func (c *Client) Authorize(ctx context.Context, instance, user string) error {
 	}
 	ctx, cancel := c.soon(ctx, instance)
 	defer cancel()
-	_, err = c.runWith(ctx, c.asUser(instance, user, scripts.Authorize), strings.NewReader(strings.TrimSpace(string(key))+"\n"), nil)
+	_, err = c.runWith(ctx, c.userArgs(instance, user, scripts.Authorize), strings.NewReader(strings.TrimSpace(string(key))+"\n"), nil)
 	return err
 }
 
