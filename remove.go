@@ -68,7 +68,7 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 	}
 	if !exists {
 		if !cfg.DryRun && logs.Kept(cfg.StateDir, vm.Name) {
-			if err := steps.Forget(ctx, client, vm, func(string) {}, forget); err != nil {
+			if err := steps.Forget(ctx, client, vm, func(engine.Event) {}, forget); err != nil {
 				return err
 			}
 		}
@@ -97,9 +97,9 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 			return err
 		}
 	}
-	shown := v.show(vm, "rm")
-	said, err := steps.Remove(ctx, client, vm, shown.waiting, shown.doing, forget)
-	shown.End()
+	observe, end := v.show(vm, "rm")
+	said, err := steps.Remove(ctx, client, vm, observe, forget)
+	end()
 	if err != nil {
 		return err
 	}
@@ -121,9 +121,9 @@ func (v verb) refuseUnsaved(ctx context.Context, cfg config.Config, client *lima
 	if cfg.Yes {
 		again = "DVM_YES=1 " + again
 	}
-	shown := v.show(vm, "rm")
-	unsaved, err := steps.Unsaved(ctx, client, vm, again, shown.waiting, shown.doing)
-	shown.End()
+	observe, end := v.show(vm, "rm")
+	unsaved, err := steps.Unsaved(ctx, client, vm, again, observe)
+	end()
 	if err != nil {
 		return err
 	}

@@ -86,32 +86,19 @@ func failed(ctx context.Context, what string, vm config.VM, err error) error {
 
 // await returns once a VM can be worked in, and shows what it waits for.
 func (v verb) await(ctx context.Context, client *lima.Client, vm config.VM) error {
-	shown := v.show(vm, "instance")
-	defer shown.End()
-	return steps.Ready(ctx, client, vm, shown.waiting, shown.doing, shown.warning)
+	observe, end := v.show(vm, "instance")
+	defer end()
+	return steps.Ready(ctx, client, vm, observe)
 }
 
-// shown is a VM's live line while something is done to it by the name of step.
-type shown struct {
-	*logs.Progress
-	step string
-}
-
-// show begins a live line; End must be called.
-func (v verb) show(vm config.VM, step string) shown {
-	return shown{logs.NewProgress(v.term, vm.Name, ""), step}
-}
-
-func (s shown) waiting(why string) {
-	s.Observe(engine.Event{Step: s.step, State: engine.Waiting, Why: why})
-}
-
-func (s shown) doing(what string) {
-	s.Observe(engine.Event{Step: s.step, State: engine.Doing, Why: what})
-}
-
-func (s shown) warning(text, hint string) {
-	s.Observe(engine.Event{Step: s.step, State: engine.Warning, Why: text, Hint: hint})
+// show begins a live line for what is done to a VM, under the name that the user knows it by; end must be called.
+func (v verb) show(vm config.VM, name string) (observe engine.Observer, end func()) {
+	progress := logs.NewProgress(v.term, vm.Name, "")
+	observe = func(event engine.Event) {
+		event.Step = name
+		progress.Observe(event)
+	}
+	return observe, progress.End
 }
 
 func (v verb) load(how func([]string) (config.Config, error), names []string) (config.Config, error) {
@@ -257,9 +244,9 @@ func (v verb) stop(ctx context.Context) error {
 func (v verb) stopOne(ctx context.Context, client *lima.Client, vm config.VM, results io.Writer) error {
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
-	shown := v.show(vm, "stop")
-	said, err := steps.Stop(ctx, client, vm, shown.waiting, shown.doing)
-	shown.End()
+	observe, end := v.show(vm, "stop")
+	said, err := steps.Stop(ctx, client, vm, observe)
+	end()
 	v.became(results, client, vm, "stopped", said, err)
 	return err
 }

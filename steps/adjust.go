@@ -177,16 +177,16 @@ func (s *instance) awaitsRestart(a adjustment) (waiting []string) {
 	return waiting
 }
 
-// warn says something once in a sync, where somebody listens.
+// warn says something once in a sync.
 func (s *instance) warn(text, hint string) {
-	if s.warning == nil || s.warned[text] {
+	if s.warned[text] {
 		return
 	}
 	if s.warned == nil {
 		s.warned = map[string]bool{}
 	}
 	s.warned[text] = true
-	s.warning(text, hint)
+	s.observe(engine.Event{Step: instanceStep, State: engine.Warning, Why: text, Hint: hint})
 }
 
 // edit writes what the variables ask for into the configuration of a stopped instance.

@@ -27,10 +27,8 @@ const (
 type instance struct {
 	vm      config.VM
 	lima    *lima.Client
-	roster  *lima.Roster // answers the first look
-	waiting func(why string)
-	doing   func(what string) // may be called by another goroutine, until Apply ends
-	warning func(text, hint string)
+	roster  *lima.Roster    // answers the first look
+	observe engine.Observer // may be called by another goroutine, until Apply ends
 	warned  map[string]bool
 	session *lima.Session // connected and unused, or nil
 	created bool
@@ -38,7 +36,18 @@ type instance struct {
 	away    string // why nothing can be run in it, or empty
 }
 
-func (s *instance) Name() string { return "instance" }
+const instanceStep = "instance"
+
+func (s *instance) Name() string { return instanceStep }
+
+func (s *instance) waiting(why string) { tell(s.observe, engine.Waiting, why) }
+
+func (s *instance) doing(what string) { tell(s.observe, engine.Doing, what) }
+
+// tell says what is waited for before something is done to an instance, or what is done.
+func tell(observe engine.Observer, state engine.State, why string) {
+	observe(engine.Event{Step: instanceStep, State: state, Why: why})
+}
 
 // Check leaves a session open only where the guest can be reached.
 func (s *instance) Check(ctx context.Context) (engine.Finding, error) {
@@ -198,7 +207,7 @@ func noConfig(client *lima.Client, name string) error {
 // Apply looks again once it holds the lock: between the check and the lock, another dvm may have acted.
 func (s *instance) Apply(ctx context.Context) (err error) {
 	s.disconnect()
-	lock, err := startLock(ctx, s.lima, s.vm, s.waiting)
+	lock, err := startLock(ctx, s.lima, s.vm, s.observe)
 	if err != nil {
 		return err
 	}

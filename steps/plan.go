@@ -27,7 +27,7 @@ func Plan(ctx context.Context, client *lima.Client, roster *lima.Roster, vm conf
 			forecast.Events = append(forecast.Events, event)
 		}
 	}
-	step := &instance{vm: vm, lima: client, roster: roster, waiting: func(string) {}, warning: warnings(keep), planned: true}
+	step := &instance{vm: vm, lima: client, roster: roster, observe: keep, planned: true}
 	defer step.disconnect()
 	list := stages(step, func(string, bool, []byte) {})
 	if exists, err := client.Exists(vm.Instance); exists && err == nil && client.Installed() != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 // Unsaved lists the work in a VM that would be lost with it, a line each. An error means that nobody could look.
-// unseen is the command that deletes it without a look. waiting and doing are told what Ready's are, and doing of the look.
-func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, unseen string, waiting, doing func(string)) ([]string, error) {
+// unseen is the command that deletes it without a look. observe is told what Ready's is, and of the look.
+func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, unseen string, observe engine.Observer) ([]string, error) {
 	if !client.HasConfig(vm.Instance) {
 		return nil, noConfig(client, vm.Instance)
 	}
@@ -22,10 +22,10 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, unseen stri
 		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
 			"%s starts it; %s deletes it unseen", vm.SyncCommand(), unseen)
 	}
-	if err := Ready(ctx, client, vm, waiting, doing, nil); err != nil { // what runs takes no port that it does not have
+	if err := Ready(ctx, client, vm, observe); err != nil {
 		return nil, err
 	}
-	doing("looks for work that would be lost")
+	tell(observe, engine.Doing, "looks for work that would be lost")
 	found, err := client.Unsaved(ctx, vm.Instance, vm.Name)
 	if err != nil {
 		return nil, fmt.Errorf("look for work that would be lost: %w", err)
@@ -38,10 +38,10 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, unseen stri
 	return lines, nil
 }
 
-// Remove deletes a VM, and says what became of it. One that does not exist is no error. waiting is told for whom it waits,
-// and doing what it does then; forget is to take away what is kept of the VM elsewhere, before another one has its turn.
-func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string), forget func() error) (said string, err error) {
-	lock, unlock, err := exclusive(ctx, client, vm, waiting)
+// Remove deletes a VM, and says what became of it. One that does not exist is no error. observe is told for whom it waits,
+// and what it does then; forget is to take away what is kept of the VM elsewhere, before another one has its turn.
+func Remove(ctx context.Context, client *lima.Client, vm config.VM, observe engine.Observer, forget func() error) (said string, err error) {
+	lock, unlock, err := exclusive(ctx, client, vm, observe)
 	if err != nil {
 		return "", err
 	}
@@ -67,7 +67,7 @@ func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting, doi
 			return "", err
 		}
 	}
-	doing("deletes it")
+	tell(observe, engine.Doing, "deletes it")
 	if err := client.Delete(ctx, lock, vm.Instance); err != nil {
 		return "", err
 	}
@@ -79,8 +79,8 @@ func Remove(ctx context.Context, client *lima.Client, vm config.VM, waiting, doi
 }
 
 // Forget takes away what is kept elsewhere of a VM that does not exist, as Remove does that was cut short.
-func Forget(ctx context.Context, client *lima.Client, vm config.VM, waiting func(string), forget func() error) (err error) {
-	_, unlock, err := exclusive(ctx, client, vm, waiting)
+func Forget(ctx context.Context, client *lima.Client, vm config.VM, observe engine.Observer, forget func() error) (err error) {
+	_, unlock, err := exclusive(ctx, client, vm, observe)
 	if err != nil {
 		return err
 	}

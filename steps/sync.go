@@ -21,11 +21,7 @@ type Result struct {
 
 // Sync makes a VM exist, run and be up to date. The roster may serve several of them. Two syncs of one VM exclude each other.
 func Sync(ctx context.Context, client *lima.Client, roster *lima.Roster, vm config.VM, observe engine.Observer, output Output) (result Result, err error) {
-	tell := func(state engine.State) func(string) {
-		return func(why string) { observe(engine.Event{Step: "instance", State: state, Why: why}) }
-	}
-	step := &instance{vm: vm, lima: client, roster: roster, waiting: tell(engine.Waiting), doing: tell(engine.Doing),
-		warning: warnings(observe)}
+	step := &instance{vm: vm, lima: client, roster: roster, observe: observe}
 	defer step.disconnect()
 	begin := time.Now()
 	lock, err := client.SyncLock(ctx, vm.Instance, func(holder lima.Holder) {
@@ -43,12 +39,5 @@ func stages(step *instance, output Output) []engine.Stage {
 	return []engine.Stage{
 		engine.Single(step),
 		&guest{vm: step.vm, steps: guestSteps(step.vm), at: step, output: output},
-	}
-}
-
-// warnings turns what the step for the instance warns of into events.
-func warnings(observe engine.Observer) func(text, hint string) {
-	return func(text, hint string) {
-		observe(engine.Event{Step: "instance", State: engine.Warning, Why: text, Hint: hint})
 	}
 }

@@ -30,9 +30,9 @@ func noVM(client *lima.Client, vm config.VM) error {
 }
 
 // Ready returns once a VM can be worked in. One that runs costs no call of limactl and no lock; a stopped one is started;
-// one that boots is waited for. waiting is told why, doing what Lima is at meanwhile, and warning who has its ports. A VM that does
-// not exist is a NoVM.
-func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string), warning func(text, hint string)) error {
+// one that boots is waited for. observe is told why, what Lima is at meanwhile, and who has its ports. A VM that does not exist is
+// a NoVM.
+func Ready(ctx context.Context, client *lima.Client, vm config.VM, observe engine.Observer) error {
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 	if !exists {
 		return noVM(client, vm)
 	}
-	step := instance{vm: vm, lima: client, waiting: waiting, doing: doing, warning: warning}
+	step := instance{vm: vm, lima: client, observe: observe}
 	if !client.Alive(vm.Instance) {
 		if err := step.startStopped(ctx); err != nil {
 			return err
@@ -49,13 +49,13 @@ func Ready(ctx context.Context, client *lima.Client, vm config.VM, waiting, doin
 	if client.Booted(vm.Instance) {
 		return nil
 	}
-	waiting("for the guest to boot")
+	step.waiting("for the guest to boot")
 	return step.unfinished(ctx, step.watched(func() error { return client.AwaitBoot(ctx, vm.Instance, bootWithin) }))
 }
 
 // startStopped starts a stopped VM, unless another dvm did so while this one waited for its turn.
 func (s *instance) startStopped(ctx context.Context) (err error) {
-	lock, err := startLock(ctx, s.lima, s.vm, s.waiting)
+	lock, err := startLock(ctx, s.lima, s.vm, s.observe)
 	if err != nil {
 		return err
 	}
@@ -105,9 +105,9 @@ func Idle(client *lima.Client, vm config.VM) (why string, err error) {
 	return "", nil
 }
 
-// Stop stops a VM, and says what became of it. One that does not run, or does not exist, is no error. waiting is told for
-// whom it waits, and doing what it does then.
-func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing func(string)) (said string, err error) {
+// Stop stops a VM, and says what became of it. One that does not run, or does not exist, is no error. observe is told for
+// whom it waits, and what it does then.
+func Stop(ctx context.Context, client *lima.Client, vm config.VM, observe engine.Observer) (said string, err error) {
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
 		return "", err
@@ -115,7 +115,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing
 	if !exists {
 		return NoSuchVM, nil
 	}
-	lock, unlock, err := exclusive(ctx, client, vm, waiting)
+	lock, unlock, err := exclusive(ctx, client, vm, observe)
 	if err != nil {
 		return "", err
 	}
@@ -136,7 +136,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing
 		return "", engine.Advise(fmt.Errorf("%s has the status %q, so it can't be shut down", vm.Instance, found.Status),
 			"limactl stop --force %s ends it; what the guest has not written to its disk is lost", vm.Instance)
 	}
-	doing("shuts down")
+	tell(observe, engine.Doing, "shuts down")
 	if err := client.Stop(ctx, lock, vm.Instance); err != nil {
 		return "", err
 	}
@@ -147,22 +147,22 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, waiting, doing
 }
 
 // exclusive takes both locks of a VM, for what must not happen beside a sync or a start, and gives the start lock.
-func exclusive(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (start *lima.Lock, unlock func() error, err error) {
+func exclusive(ctx context.Context, client *lima.Client, vm config.VM, observe engine.Observer) (start *lima.Lock, unlock func() error, err error) {
 	syncLock, err := client.TrySyncLock(ctx, vm.Instance, func(holder lima.Holder) {
-		waiting("for " + holder.String() + " to stop or delete the VM")
+		tell(observe, engine.Waiting, "for "+holder.String()+" to stop or delete the VM")
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	start, err = startLock(ctx, client, vm, waiting)
+	start, err = startLock(ctx, client, vm, observe)
 	if err != nil {
 		return nil, nil, errors.Join(err, syncLock.Unlock())
 	}
 	return start, func() error { return errors.Join(start.Unlock(), syncLock.Unlock()) }, nil
 }
 
-func startLock(ctx context.Context, client *lima.Client, vm config.VM, waiting func(why string)) (*lima.Lock, error) {
+func startLock(ctx context.Context, client *lima.Client, vm config.VM, observe engine.Observer) (*lima.Lock, error) {
 	return client.StartLock(ctx, vm.Instance, func(holder lima.Holder) {
-		waiting("for " + holder.String() + " to start or stop the VM")
+		tell(observe, engine.Waiting, "for "+holder.String()+" to start or stop the VM")
 	})
 }
