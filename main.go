@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	syscall.Umask(syscall.Umask(0o077) &^ 0o700) // what a user may not even do with files of his own, dvm and limactl can't work with
+	syscall.Umask(syscall.Umask(0o077) &^ 0o700) // one that takes rights from the owner leaves files that neither dvm nor limactl can use
 	lima.CloseFilesOnExec()
 	exit(run(untilSignal(), os.Args[1:], os.Stdout, logs.NewTerminal(os.Stderr)))
 }

@@ -49,7 +49,8 @@ func (v verb) work(ctx context.Context, names []string, do func(context.Context,
 	return do(ctx, client, vm)
 }
 
-// adviseMeant adds the line for the VM that is meant to an error of work in one that does not exist.
+// adviseMeant adds a hint to the error of a VM that does not exist, where its name is that of a Lima instance: the same command for
+// the VM that this is.
 func (v verb) adviseMeant(err error) error {
 	var missing *steps.NoVM
 	if errors.As(err, &missing) && missing.Meant != "" {
@@ -75,7 +76,7 @@ func (v verb) about(vm string) string {
 	return "dvm " + lima.Quote(words)
 }
 
-// failed says what failed in a VM, and that a sync may mend it, unless a signal or the time ended it, or it was this host's.
+// failed says what failed in a VM, and that a sync may mend it, unless a signal or DVM_TIMEOUT ended it, or the fault is this host's.
 func failed(ctx context.Context, what string, vm config.VM, err error) error {
 	var ours *lima.Unwritten
 	if ctx.Err() == nil && !errors.As(err, &ours) {

@@ -57,10 +57,10 @@ type VM struct {
 	Timeout     time.Duration // 0 is no limit
 }
 
-// Given names the variables that gave what an instance was made with, such as DVM_CPUS__APP; empty where nothing was given.
+// Given names the variable that gave each of those values that an instance is made with, such as DVM_CPUS__APP; empty for a default.
 type Given struct{ CPUs, Memory, Disk, Ports, PortsOnly, Containerd string }
 
-// Named names the variables that say something of a VM, or would: DVM_PASS__APP where that is set, else DVM_PASS.
+// Named names the variable to set where one of these values is to be another: DVM_PASS__APP where that is set, else DVM_PASS.
 type Named struct{ User, Pass, SubUIDCount, SubGIDCount, Force, Restart, Resize string }
 
 // OnlyOwn is the VM with those sizes and ports alone that variables of its own give.

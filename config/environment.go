@@ -26,7 +26,7 @@ type layers struct {
 	vars      *Variables
 	overrides []override
 	secrets   []string // the names that DVM_PASS lists, for any VM
-	problems  Problems // with the names of variables; their values are checked where they hold
+	problems  Problems // of wrong names of variables; a wrong value has its own, see Value
 	warnings  []string
 }
 

@@ -161,7 +161,7 @@ type way func(stage Stage, ctx context.Context, observe Observer) error
 
 func take(ctx context.Context, stages []Stage, observe Observer, do way) Report {
 	begin := time.Now()
-	begun := map[string]time.Time{} // or the first word of it, where it waits before it begins
+	begun := map[string]time.Time{} // when each step began, or first waited where it has to wait before that
 	ended := map[string]Event{}
 	record := func(event Event) {
 		at, known := begun[event.Step]

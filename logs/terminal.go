@@ -68,7 +68,8 @@ func NewTerminal(stderr *os.File) *Terminal {
 	return t
 }
 
-// Still has it draw no live lines, before there are any: what reads standard output may write to the same terminal.
+// Still has it draw no live lines, and is to be called before there are any: what reads standard output may write to the same
+// terminal.
 func (t *Terminal) Still() { t.Animate = false }
 
 // newTerminal takes it from animate whether out can take lines back; a file that is a terminal always can.

@@ -19,9 +19,9 @@ type adjustment struct {
 	edited  bool        // the configuration is not the one that the instance was started with
 	opened  []lima.Pair // were added to the running instance, as far as dvm knows
 	live    []lima.Pair // are added to the running instance
-	blocked []lima.Pair // will be, once something else has given the host's port back
-	lost    []lima.Pair // were added to it, and are gone
-	restart bool
+	blocked []lima.Pair // are to be added, once something else has given the host's port back
+	lost    []lima.Pair // were added, and are no longer forwarded
+	restart bool        // the sync stops and starts it
 }
 
 // adjustment says what a sync makes of an instance as it was found.

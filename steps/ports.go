@@ -20,8 +20,8 @@ import (
 const privilegedPorts = 1024
 
 // conflicts warns of pairs that will not lead where they should. Lima itself starts all the same, and whoever connects then
-// reaches what has the port. What own tells may have been taken by this VM already, and then only a holder that is known to be
-// another counts.
+// reaches what has the port. own tells a pair whose port this VM itself may have by now: there, only a holder that is known to be
+// another program counts.
 func (s *instance) conflicts(pairs []lima.Pair, own func(lima.Pair) bool) {
 	if len(pairs) == 0 {
 		return // and no other VM's configuration need be read

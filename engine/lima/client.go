@@ -96,7 +96,7 @@ func (c *Client) workDir() (string, error) {
 	return dir, nil
 }
 
-// Existing is the nearest directory that exists, on the way up.
+// Existing is the directory, or the nearest one above it where it does not exist or can't be looked at.
 func Existing(dir string) string {
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {

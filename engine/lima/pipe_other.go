@@ -21,7 +21,7 @@ func awaitReaderGone(out *os.File, gone chan<- struct{}) {
 	}
 	defer unix.Close(queue)
 	watch := make([]unix.Kevent_t, 1)
-	unix.SetKevent(&watch[0], int(out.Fd()), unix.EVFILT_WRITE, unix.EV_ADD|unix.EV_CLEAR) // a word for each change alone
+	unix.SetKevent(&watch[0], int(out.Fd()), unix.EVFILT_WRITE, unix.EV_ADD|unix.EV_CLEAR) // which tells each change once
 	changed := make([]unix.Kevent_t, 1)
 	for {
 		_, err := unix.Kevent(queue, watch, changed, nil)
