@@ -79,7 +79,7 @@ func asListed(found *lima.Instance) listed {
 	if found.Config != nil {
 		for _, rule := range found.Config.PortForwards {
 			if !rule.Ignore && rule.GuestPort > 0 {
-				row.Ports = append(row.Ports, config.PortForward{Host: rule.HostPort, Guest: rule.GuestPort}.String())
+				row.Ports = append(row.Ports, lima.Pair{Host: rule.HostPort, Guest: rule.GuestPort}.String())
 			}
 		}
 	}

@@ -116,7 +116,7 @@ func (d *doctor) port(vm config.VM, port int) []Diagnosis {
 
 func forwards(instance lima.Instance, port int) bool {
 	return instance.Config != nil &&
-		slices.ContainsFunc(instance.Config.PortForwards, func(rule lima.PortForward) bool { return rule.HostPort == port })
+		slices.ContainsFunc(instance.Config.PortForwards, func(rule lima.PortForward) bool { return rule.HostPort == port && !rule.Ignore })
 }
 
 // NoPlace says why nothing can be kept in a directory, with advice, or nothing where it can. It makes nothing.

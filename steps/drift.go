@@ -83,7 +83,7 @@ func wantedForwards(vm config.VM, have lima.Forwards) lima.Forwards {
 	if vm.Ports != nil {
 		want.Pairs = nil
 		for _, pair := range vm.Ports {
-			want.Pairs = append(want.Pairs, lima.Pair{Host: pair.Host, Guest: pair.Guest})
+			want.Pairs = append(want.Pairs, lima.Pair(pair))
 		}
 	}
 	if vm.PortsOnly != nil {
