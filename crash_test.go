@@ -350,7 +350,7 @@ func (c crash) checkEnd(vm *crashVM, dvm *dvmRun, err error) {
 		if want := 128 + int(unix.SignalNum("SIG"+c.act)); code != want {
 			vm.t.Errorf("exit code %d after SIG%s, want %d", code, c.act, want)
 		}
-		if !strings.Contains(said, "dvm: hint: the same again goes on from there\n") {
+		if !strings.Contains(said, "dvm: hint: run the same command again: it goes on from there\n") {
 			vm.t.Errorf("no word on how to go on:\n%s", said)
 		}
 	case "KILL":

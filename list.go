@@ -38,7 +38,7 @@ func (v verb) list(ctx context.Context) error {
 	}
 	if len(rows) == 0 {
 		v.term.Line("dvm: there are no VMs yet")
-		v.term.Hint("dvm app, for a VM called app")
+		v.term.Hint("for a VM called app: dvm app")
 		return nil
 	}
 	if cfg.JSON {

@@ -209,7 +209,7 @@ func refuseLimaNames(client *lima.Client, names []string) error {
 		return nil
 	}
 	err := engine.Advise(problems, "dvm %s", strings.Join(meant, " "))
-	return engine.Advise(err, "dvm sync %s, for a VM called %s", strings.Join(names, " "), first)
+	return engine.Advise(err, "for a VM called %s: dvm sync %s", first, strings.Join(names, " "))
 }
 
 func newClient(cfg config.Config, log io.Writer) *lima.Client {

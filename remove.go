@@ -131,7 +131,7 @@ func (v verb) refuseUnsaved(ctx context.Context, cfg config.Config, client *lima
 		v.term.Line("%s: %s", vm.Name, logs.Clean(line))
 	}
 	if len(unsaved) > 0 {
-		return engine.Advise(lostWork(unsaved), "%s deletes it all the same", again)
+		return engine.Advise(lostWork(unsaved), "to delete it all the same: %s", again)
 	}
 	return nil
 }

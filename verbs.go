@@ -131,7 +131,7 @@ func (v verb) command(ctx context.Context) error {
 			return failed(ctx, "ssh", vm, err)
 		}
 		if words := v.args[1:]; status == notFound && len(words) == 1 && strings.ContainsFunc(words[0], unicode.IsSpace) {
-			v.term.Hint("dvm ssh " + lima.Quote([]string{vm.Name, "bash", "-c", words[0]}) + ", since no shell reads the command's words")
+			v.term.Hint("no shell reads the words of a command; for one that does: dvm ssh " + lima.Quote([]string{vm.Name, "bash", "-c", words[0]}))
 		}
 		if status != 0 {
 			return reported{exitStatus(status)}
@@ -142,8 +142,8 @@ func (v verb) command(ctx context.Context) error {
 	if errors.As(err, &missing) && missing.Meant == "" {
 		// In a project's directory one forgets to name the VM, and making one called make would mend nothing.
 		if usual, loadErr := config.LoadAny(nil); loadErr == nil && len(usual.VMs) > 0 && usual.VMs[0].Name != missing.Name {
-			return engine.Advise(missing, "dvm ssh %s %s runs it in the VM of DVM_NAME; %s makes a VM called %s",
-				usual.VMs[0].Name, lima.Quote(v.args), config.SyncCommand(missing.Name), missing.Name)
+			err = engine.Advise(missing, "for the VM of DVM_NAME: dvm ssh %s %s", usual.VMs[0].Name, lima.Quote(v.args))
+			return engine.Advise(err, "for a VM called %s: %s", missing.Name, config.SyncCommand(missing.Name))
 		}
 	}
 	return err

@@ -154,7 +154,7 @@ func (v *Verb) check(args []string) error {
 	err := error(Problems{{Where: v.Name, Err: wants(expected, strings.Join(args, " "))}})
 	if v.Name == "ssh" && len(args) == 1 {
 		if err = adviseNamed(err, []string{v.Name, args[0]}); VMName(args[0]).check() == nil {
-			err = engine.Advise(err, "%s, for a shell in the VM %s", command([]string{"sh", args[0]}), args[0])
+			err = engine.Advise(err, "for a shell in the VM %s: %s", args[0], command([]string{"sh", args[0]}))
 		}
 	}
 	return err
@@ -166,7 +166,7 @@ func adviseNamed(err error, args []string) error {
 	if len(args) < 2 || args[0] != "ssh" || strings.HasPrefix(args[1], "-") || usual == "" || args[1] == usual {
 		return err
 	}
-	return engine.Advise(err, "%s, for the VM of DVM_NAME", command(slices.Insert(slices.Clone(args), 1, "--")))
+	return engine.Advise(err, "for the VM of DVM_NAME: %s", command(slices.Insert(slices.Clone(args), 1, "--")))
 }
 
 // refuseNearVerb tells a verb typed wrong, or another tool's, from a VM's name, and gives both readings. A variable after dvm is neither.
@@ -201,7 +201,7 @@ func refuseNearVerb(words []string) error {
 		words = words[:1]
 	}
 	if isName(first) {
-		err = engine.Advise(err, "%s, for a VM called %s", command(append([]string{"sync"}, words...)), first)
+		err = engine.Advise(err, "for a VM called %s: %s", first, command(append([]string{"sync"}, words...)))
 	}
 	return err
 }
@@ -219,7 +219,7 @@ func refuseLateVerb(words []string) error {
 		if verb.Name != "cp" && verb.Name != "completion" && len(others) >= verb.least {
 			err = engine.Advise(err, "%s", verb.line(others))
 		}
-		return engine.Advise(err, "%s, for a VM called %s", command(append([]string{"sync"}, words...)), word)
+		return engine.Advise(err, "for a VM called %s: %s", word, command(append([]string{"sync"}, words...)))
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func ParseCopy(source, destination string) (Copy, error) {
 	case fromGuest && toGuest:
 		err := refuse("copies between this host and a VM, not from one VM to another")
 		if _, lookErr := os.Lstat(source); lookErr == nil {
-			return Copy{}, engine.Advise(err, "dvm cp %s, for the file of this host", quoted([]string{"./" + source, destination}))
+			return Copy{}, engine.Advise(err, "for the file of this host: dvm cp %s", quoted([]string{"./" + source, destination}))
 		}
 		between := "./" + copyName(sourcePath, sourceVM)
 		return Copy{}, engine.Advise(err, "dvm cp %s && dvm cp %s", quoted([]string{source, between}), quoted([]string{between, destination}))
@@ -59,7 +59,7 @@ func ParseCopy(source, destination string) (Copy, error) {
 		if ends := withColon(source, destination); ends != nil {
 			err = engine.Advise(err, "dvm cp %s", quoted(ends))
 		}
-		return Copy{}, engine.Advise(err, "dvm cp %s, with the name of a VM before the colon", quoted([]string{source, "VM:" + destination}))
+		return Copy{}, engine.Advise(err, "with the name of a VM before the colon: dvm cp %s", quoted([]string{source, "VM:" + destination}))
 	case source == "" || destination == "":
 		return Copy{}, refuse("wants a path of this host, got an empty one")
 	case fromGuest:

@@ -41,7 +41,7 @@ func TestParseCopy(t *testing.T) {
 
 func TestParseCopyRefuses(t *testing.T) {
 	for _, c := range []struct{ name, source, destination, says, hint string }{
-		{"no VM", "a", "b c", `wants VM:path as one of its arguments, got "a b c"`, "dvm cp a 'VM:b c', with the name of a VM before the colon"},
+		{"no VM", "a", "b c", `wants VM:path as one of its arguments, got "a b c"`, "with the name of a VM before the colon: dvm cp a 'VM:b c'"},
 		{"VM to VM", "app:a b", "web:c", "not from one VM to another", "dvm cp 'app:a b' './a b' && dvm cp './a b' web:c"},
 		{"within a VM", "app:", "app:c", "not within a VM", "dvm ssh app cp -a -- . c"},
 		{"a name that no VM has", "C:x", "app/", `got "C"`, "for a file of this host: ./C:x"},

@@ -80,7 +80,7 @@ func refuseDashed(words, dashed []string) error {
 	case os.Getenv("DVM_NAME") != "":
 		return engine.Advise(err, "%s", command(append([]string{"ssh"}, inVM...)))
 	default:
-		return engine.Advise(err, "%s, with the name of a VM", command(append([]string{"ssh", "VM"}, inVM...)))
+		return engine.Advise(err, "with the name of a VM: %s", command(append([]string{"ssh", "VM"}, inVM...)))
 	}
 }
 

@@ -1,8 +1,10 @@
 package logs
 
 import (
+	"cmp"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -136,9 +138,7 @@ func exitStatus(err error) int {
 func cleaned(event engine.Event, mask *Mask) engine.Event {
 	if event.Err != nil {
 		event.Status = exitStatus(event.Err)
-		if advice := hints(event.Err); len(advice) > 0 {
-			event.Hint = advice[0]
-		}
+		event.Hint = cmp.Or(strings.Join(hints(event.Err), "; "), event.Hint)
 		event.Err = errors.New(mask.cleanLines(event.Err.Error()))
 	}
 	for _, text := range []*string{&event.Why, &event.From, &event.To, &event.Hint} {

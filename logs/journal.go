@@ -57,7 +57,7 @@ func (j *Journal) open() (err error) {
 }
 
 func noDirectory(vm string, err error) error {
-	return engine.Advise(fmt.Errorf("make the log directory: %w", err), "DVM_STATE_DIR=DIRECTORY dvm %s keeps the logs elsewhere", vm)
+	return engine.Advise(fmt.Errorf("make the log directory: %w", err), "to keep the logs elsewhere: DVM_STATE_DIR=DIRECTORY dvm %s", vm)
 }
 
 func noEvents(err error) error { return fmt.Errorf("open the event log: %w", err) }

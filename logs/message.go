@@ -7,7 +7,8 @@ import (
 )
 
 // The rules of dvm's own messages: `dvm: …`, `dvm: warning: …`, `dvm: hint: …`, lower case, no full stop, what the user
-// typed in quotes, one line each; a hint is a command to type.
+// typed in quotes, one line each; a hint is a command to type, at the end of its line: words that are pasted behind a command would be
+// names of VMs. What it is for comes before it, without an apostrophe, which a shell would wait for.
 
 // Error prints err, a prefixed line for each that it joins, and the hints that go with them.
 func (t *Terminal) Error(err error) {

@@ -246,7 +246,7 @@ func (r *Run) End(report engine.Report, err error) {
 	if err := r.problem.err; err != nil {
 		r.term.Warn(r.vm + ": its log is not whole: " + strings.ReplaceAll(err.Error(), "\n", "; "))
 		if errors.Is(err, syscall.ENOSPC) {
-			r.term.Hint("df -h " + shellescape.Quote(filepath.Dir(r.journal.Path(false))) + " shows how much room there is")
+			r.term.Hint("to see how much room there is: df -h " + shellescape.Quote(filepath.Dir(r.journal.Path(false))))
 		}
 	}
 }

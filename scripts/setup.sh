@@ -19,7 +19,7 @@ look() {
 		read -r hash _ <"$stamps/$setup_stamp" || true
 	fi
 	if [[ -z $hash ]]; then
-		why="has not run to its end"
+		why="not done before"
 		return 1
 	elif [[ $hash != "$setup_hash" ]]; then
 		why="its content or inputs changed"

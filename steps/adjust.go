@@ -120,7 +120,7 @@ func (s *instance) report(a adjustment, running bool) {
 			left = append(left, strings.Join(waiting, "; ")+"; that takes a restart")
 		}
 		for _, pair := range a.blocked {
-			s.warn(pair.String()+" is not yet forwarded", fmt.Sprintf("once port %d of this host is free, the same again", pair.Host))
+			s.warn(pair.String()+" is not yet forwarded", fmt.Sprintf("once port %d of this host is free, run the same command again", pair.Host))
 		}
 	} else {
 		s.shadowed(a.want.Pairs)
@@ -143,7 +143,7 @@ func (s *instance) report(a adjustment, running bool) {
 	for i, text := range left {
 		hint := ""
 		if i == len(left)-1 {
-			hint = "the same again, with " + strings.Join(missing, " ")
+			hint = "run the same command again, with " + strings.Join(missing, " ")
 		}
 		s.warn(text, hint)
 	}
@@ -225,7 +225,7 @@ func (s *instance) forward(ctx context.Context, pairs []lima.Pair) error {
 			if noSpace(err.Error()) {
 				return s.wantsRoom(err)
 			}
-			return engine.Advise(err, "dvm stop %s, then the same again", s.vm.Name)
+			return engine.Advise(err, "run the same command again after: dvm stop %s", s.vm.Name)
 		}
 	}
 	return nil
@@ -242,7 +242,7 @@ func (s *instance) idle(ctx context.Context) error {
 	if s.vm.Force {
 		return nil
 	}
-	hint := fmt.Sprintf("dvm stop %s stops it all the same; then the same again", s.vm.Name)
+	hint := fmt.Sprintf("run the same command again after: dvm stop %s", s.vm.Name)
 	for look := 1; ; look++ {
 		found, err := s.lima.Work(ctx, s.vm.Instance)
 		if err != nil {

@@ -42,7 +42,7 @@ func (c Copy) Run(ctx context.Context) (warnings []string, err error) {
 	}
 	var user *lima.UserError
 	if errors.As(err, &user) {
-		err = engine.Advise(err, "%s makes the VM's user and project directory", c.VM.SyncCommand())
+		err = engine.Advise(err, "for its user and project directory: %s", c.VM.SyncCommand())
 	}
 	var refused *archive.Refused
 	if errors.As(err, &refused) && refused.Honest {

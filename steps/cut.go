@@ -16,7 +16,7 @@ func Cut(client *lima.Client, vm config.VM, result Result, cause error) error {
 			where = "in " + step.Step
 		}
 	}
-	return engine.Advise(fmt.Errorf("%w, %s; %s", cause, where, left(client, vm.Instance)), "the same again goes on from there")
+	return engine.Advise(fmt.Errorf("%w, %s; %s", cause, where, left(client, vm.Instance)), "run the same command again: it goes on from there")
 }
 
 // left says what there is of an instance. limactl is not asked: it would take its time.

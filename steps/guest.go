@@ -80,7 +80,7 @@ func guestSteps(vm config.VM) []guestStep {
 	if len(vm.Packages) > 0 {
 		list = append(list, guestStep{name: "packages", script: scripts.Bare(scripts.Packages), root: true, turns: true,
 			wants:  "installed: " + strings.Join(vm.Packages, " "),
-			mend:   fmt.Sprintf("limactl shell --workdir / %s dnf5 search WORD finds a package's name; then the same again", vm.Instance),
+			mend:   fmt.Sprintf("to find the name of a package: limactl shell --workdir / %s dnf5 search WORD", vm.Instance),
 			values: []variable{{"DVM_PACKAGES", strings.Join(vm.Packages, " ")}}})
 	}
 	for _, script := range vm.Setup {
@@ -95,7 +95,7 @@ func fewerIDs(vm config.VM) string {
 	if max(vm.SubUIDCount, vm.SubGIDCount) <= usual {
 		return ""
 	}
-	return fmt.Sprintf("the same again, with fewer: %s=%d %s=%[2]d", vm.Named.SubUIDCount, usual, vm.Named.SubGIDCount)
+	return fmt.Sprintf("run the same command again, with fewer: %s=%d %s=%[2]d", vm.Named.SubUIDCount, usual, vm.Named.SubGIDCount)
 }
 
 func wantedUser(vm config.VM) string {
@@ -269,7 +269,8 @@ func (e *markerEvents) report(m lima.Marker) error {
 	case "late":
 		event.State, event.Why = engine.Failed, ""
 		event.Err = engine.Advise(&StepError{Step: step.name, Why: m.Text, Setup: step.setup},
-			"limactl shell --workdir / %s ps -ef shows what runs there; %s waits for it again", e.vm.Instance, e.vm.SyncCommand())
+			"to see what runs there: limactl shell --workdir / %s ps -ef", e.vm.Instance)
+		event.Err = engine.Advise(event.Err, "to wait for it again: %s", e.vm.SyncCommand())
 	default:
 		return nil
 	}
@@ -296,9 +297,9 @@ func (e *markerEvents) refused(m lima.Marker) error {
 	switch {
 	case len(step.secrets) > 0:
 		pass := strings.Join(append(slices.Clone(e.vm.Pass), step.secrets...), ",")
-		return engine.Advise(err, "the same again, with %s=… %s=%s", strings.Join(step.secrets, "=… "), e.vm.Named.Pass, pass)
+		return engine.Advise(err, "run the same command again, with %s=… %s=%s", strings.Join(step.secrets, "=… "), e.vm.Named.Pass, pass)
 	case proposed && user.UnmarshalText([]byte(name)) == nil:
-		return engine.Advise(err, "the same again, with %s=%s", e.vm.Named.User, user)
+		return engine.Advise(err, "run the same command again, with %s=%s", e.vm.Named.User, user)
 	}
 	return err
 }
@@ -316,13 +317,13 @@ func (e *markerEvents) stepFailed(step guestStep, m lima.Marker) error {
 			why = words
 		}
 	}
-	again := "the same again goes on with this step"
+	again := "run the same command again: it goes on with this step"
 	switch {
 	case noSpace(words):
-		again = fmt.Sprintf("limactl shell --workdir / %s df -h shows what is full; for a larger disk: the same again, with %s=… %s=1 %s=1",
-			e.vm.Instance, cmp.Or(e.vm.Given.Disk, "DVM_DISK"), e.vm.Named.Resize, e.vm.Named.Restart)
+		again = fmt.Sprintf("for a larger disk, run the same command again, with %s=… %s=1 %s=1; to see what is full: limactl shell --workdir / %s df -h",
+			cmp.Or(e.vm.Given.Disk, "DVM_DISK"), e.vm.Named.Resize, e.vm.Named.Restart, e.vm.Instance)
 	case step.file:
-		again = fmt.Sprintf("mend %s, then the same again; it goes on with this step", strings.TrimPrefix(step.name, "setup "))
+		again = fmt.Sprintf("fix %s, then run the same command again; it goes on with this step", strings.TrimPrefix(step.name, "setup "))
 	case step.mend != "" && m.Status != 0 && strings.Contains(words, step.mendIf):
 		again = step.mend
 	}

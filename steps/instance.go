@@ -163,8 +163,8 @@ func whole(found *lima.Instance) bool {
 // unreadable is what is wrong with an instance that has no status. Lima does not know then what of it runs, and can end none of it.
 func unreadable(client *lima.Client, instance string) error {
 	file := client.Dir(instance) + "/lima.yaml"
-	return engine.Advise(fmt.Errorf("%s: Lima can't read %s", instance, file),
-		"limactl list %s says in which line; mend it: ${EDITOR:-vi} %s", instance, lima.Quote([]string{file}))
+	err := engine.Advise(fmt.Errorf("%s: Lima can't read %s", instance, file), "to see in which line: limactl list %s", instance)
+	return engine.Advise(err, "to fix it: ${EDITOR:-vi} %s", lima.Quote([]string{file}))
 }
 
 // refuse names what must not be provisioned.
@@ -201,7 +201,8 @@ func noConfig(client *lima.Client, name string) error {
 	if client.Alive(name) || client.HasDisk(name) {
 		return engine.Advise(err, "put lima.yaml back; all else of the VM is there: ls -la %s", lima.Quote([]string{dir}))
 	}
-	return engine.Advise(err, "ls -la %s; where nothing in it is of use: rm -r %[1]s", lima.Quote([]string{dir}))
+	err = engine.Advise(err, "to see what is in it: ls -la %s", lima.Quote([]string{dir}))
+	return engine.Advise(err, "where nothing in it is of use: rm -r %s", lima.Quote([]string{dir}))
 }
 
 // Apply looks again once it holds the lock: between the check and the lock, another dvm may have acted.

@@ -19,8 +19,9 @@ func Unsaved(ctx context.Context, client *lima.Client, vm config.VM, unseen stri
 		return nil, noConfig(client, vm.Instance)
 	}
 	if !client.Alive(vm.Instance) {
-		return nil, engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
-			"%s starts it; %s deletes it unseen", vm.SyncCommand(), unseen)
+		err := engine.Advise(fmt.Errorf("%s does not run, so dvm can't look for work that would be lost", vm.Instance),
+			"to start it: %s", vm.SyncCommand())
+		return nil, engine.Advise(err, "to delete it unseen: %s", unseen)
 	}
 	if err := Ready(ctx, client, vm, observe); err != nil {
 		return nil, err

@@ -30,19 +30,20 @@ func (s *instance) unfinished(ctx context.Context, err error) error {
 			waits = ", and Lima waits for " + what
 		}
 		err = fmt.Errorf("%w\n%s boots on%s; its console is in %s", err, s.vm.Instance, waits, s.lima.Console(s.vm.Instance))
-		return engine.Advise(err, "%[1]s waits for the boot; to begin it anew: limactl stop --force %[2]s; %[1]s", s.vm.SyncCommand(), s.vm.Instance)
+		err = engine.Advise(err, "to wait for the boot: %s", s.vm.SyncCommand())
+		return engine.Advise(err, "to begin it anew: limactl stop --force %s; %s", s.vm.Instance, s.vm.SyncCommand())
 	case s.lima.Alive(s.vm.Instance):
-		return engine.Advise(err, "limactl shell --workdir / %s sudo tail /var/log/cloud-init-output.log shows the guest's side; the same again goes on from there",
+		return engine.Advise(err, "run the same command again: it goes on from there; for the words of the guest: limactl shell --workdir / %s sudo tail /var/log/cloud-init-output.log",
 			s.vm.Instance)
 	case url != "":
-		return engine.Advise(err, "curl -fsSIL %s tells whether this host gets there; then the same again", lima.Quote([]string{url}))
+		return engine.Advise(err, "run the same command again once this host gets there: curl -fsSIL %s", lima.Quote([]string{url}))
 	}
-	return engine.Advise(err, "dvm doctor looks at this host; the same again goes on from there")
+	return engine.Advise(err, "run the same command again: it goes on from there; for a look at this host first: dvm doctor")
 }
 
 // wantsRoom says where to look for it.
 func (s *instance) wantsRoom(err error) error {
-	return engine.Advise(err, "df -h %s ~ shows where there is no room; then the same again", lima.Quote([]string{s.lima.Home}))
+	return engine.Advise(err, "run the same command again once there is room: df -h %s ~", lima.Quote([]string{s.lima.Home}))
 }
 
 // noSpace tells whether the words are those of a system whose disk is full, which are the same wherever a C library or Go

@@ -134,7 +134,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, observe engine
 		return "", noConfig(client, vm.Instance)
 	case found.Status != lima.Running:
 		return "", engine.Advise(fmt.Errorf("%s has the status %q, so it can't be shut down", vm.Instance, found.Status),
-			"limactl stop --force %s ends it; what the guest has not written to its disk is lost", vm.Instance)
+			"to end it, and lose what the guest has not written to its disk: limactl stop --force %s", vm.Instance)
 	}
 	tell(observe, engine.Doing, "shuts down")
 	if err := client.Stop(ctx, lock, vm.Instance); err != nil {

@@ -252,7 +252,7 @@ func (c *Client) startError(err error) error {
 // MissingHint is what to do where what should be limactl is no program.
 func (c *Client) MissingHint() string {
 	if c.Command[0] != "limactl" {
-		return fmt.Sprintf("DVM_LIMACTL says to run %q; without it dvm runs the limactl in PATH", c.Command[0])
+		return fmt.Sprintf("for the limactl in PATH, not the %q of DVM_LIMACTL: unset DVM_LIMACTL", c.Command[0])
 	}
 	return InstallHint()
 }

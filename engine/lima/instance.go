@@ -214,7 +214,7 @@ func (c *Client) Delete(ctx context.Context, lock *Lock, instance string) error 
 		_ = os.Remove(c.livePath(instance)) // or where it is not there
 	}
 	if _, statErr := os.Lstat(filepath.Join(c.Dir(instance), "protected")); statErr == nil {
-		return engine.Advise(err, "limactl unprotect %s, then the same again", instance)
+		return engine.Advise(err, "run the same command again after: limactl unprotect %s", instance)
 	}
 	return err
 }

@@ -77,7 +77,7 @@ func (c *Client) TrySyncLock(ctx context.Context, instance string, waiting func(
 		}
 		err := fmt.Errorf("%s is at work on %s", holder, instance)
 		if holder.PID != 0 {
-			err = engine.Advise(err, "wait for it, or: kill %d; then the same again", holder.PID)
+			err = engine.Advise(err, "once it has ended, run the same command again; to end it now: kill %d", holder.PID)
 		}
 		stop(err)
 	})

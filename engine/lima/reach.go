@@ -62,7 +62,7 @@ func (c *Client) answers(ctx context.Context, instance string, within time.Durat
 		return context.Cause(ctx)
 	}
 	return engine.Advise(fmt.Errorf("%s runs, but its ssh server does not answer", instance),
-		"limactl stop --force %s ends it; what the guest has not written to its disk is lost", instance)
+		"to end it, and lose what the guest has not written to its disk: limactl stop --force %s", instance)
 }
 
 // keptAnswers opens a session in the connection that Lima keeps. Any end of it is an answer.
@@ -115,12 +115,12 @@ func (c *Client) soon(ctx context.Context, instance string) (context.Context, co
 // silent is the error of a guest that has not said a word within helloWithin.
 func silent(instance string) error {
 	return engine.Advise(fmt.Errorf("%s does not answer: no word from the guest within %s", instance, helloWithin),
-		"limactl stop --force %s, then the same again", instance)
+		"run the same command again after: limactl stop --force %s", instance)
 }
 
 // unanswered is the error of a connection of Lima's that may be dead, with what makes a new one.
 func unanswered(instance, why string) error {
-	return engine.Advise(fmt.Errorf("%s does not answer: %s", instance, why), "limactl shell --reconnect %s true, then the same again", instance)
+	return engine.Advise(fmt.Errorf("%s does not answer: %s", instance, why), "run the same command again after: limactl shell --reconnect %s true", instance)
 }
 
 // ssh prepares an ssh by the configuration that Lima writes for an instance, in a process group of its own.

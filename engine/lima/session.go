@@ -159,7 +159,8 @@ func (s *Session) Run(ctx context.Context, task Task, report func(Marker) error,
 	readers.Wait()
 	if errors.Is(err, errDisconnected) {
 		err = engine.Advise(fmt.Errorf("the connection to %s ended early: %w", s.instance, s.disconnected(lastWords.lines)),
-			"limactl shell --workdir / %s true shows whether it answers; if not: limactl stop --force %[1]s, then the same again", s.instance)
+			"to see whether it answers: limactl shell --workdir / %s true", s.instance)
+		err = engine.Advise(err, "if it does not, run the same command again after: limactl stop --force %s", s.instance)
 	}
 	return err
 }
