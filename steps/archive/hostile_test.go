@@ -57,6 +57,7 @@ func hostile() map[string][]tar.Header {
 		"link up and down":           {dot, dir("./a"), link("./a/b", "../../x")},
 		"link up after down":         {dot, dir("./a"), link("./a/b", "../a/../../x")},
 		"link through a link":        {dot, dir("./a"), dir("./a/b"), link("./a/b/c", "../.."), link("./d", "a/b/c/../x")},
+		"up through a link":          {dot, dir("./a"), link("./a/l", ".."), dir("./a/b"), link("./a/b/m", "../l/..")},
 		"link without target":        {dot, link("./a", "")},
 		"only a link":                {link("./a", "/etc/passwd")},
 		"only a link up":             {link("./a", "../x")},
