@@ -53,9 +53,14 @@ func (v verb) remove(ctx context.Context) error {
 	return errors.Join(append(failures, results.Err())...)
 }
 
-func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Client, vm config.VM, answers *answers, results io.Writer) error {
+func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Client, vm config.VM, answers *answers, results io.Writer) (err error) {
 	ctx, cancel := within(ctx, vm.Timeout)
 	defer cancel()
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = steps.CutShort(client, vm, err)
+		}
+	}()
 	exists, err := client.Exists(vm.Instance)
 	if err != nil {
 		return err
@@ -74,6 +79,9 @@ func (v verb) removeOne(ctx context.Context, cfg config.Config, client *lima.Cli
 		}
 		v.became(results, client, vm, "deleted", steps.NoSuchVM, nil)
 		return nil
+	}
+	if err := client.Busy(vm.Instance); err != nil { // before anybody is asked
+		return err
 	}
 	if err := v.refuseUnsaved(ctx, cfg, client, vm); err != nil {
 		return err

@@ -248,6 +248,9 @@ func (v verb) stopOne(ctx context.Context, client *lima.Client, vm config.VM, re
 	observe, end := v.show(vm, "stop")
 	said, err := steps.Stop(ctx, client, vm, observe)
 	end()
+	if err != nil && ctx.Err() != nil {
+		err = steps.CutShort(client, vm, err)
+	}
 	v.became(results, client, vm, "stopped", said, err)
 	return err
 }

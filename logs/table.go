@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	cellShare = 4  // a cell may fill one part in so many of a terminal before it goes on in the next line
-	leastCell = 20 // columns, however narrow the terminal
-	leastLast = 20 // columns for the last cell of a row
+	leastCell = 20 // columns to which a cell may shrink
+	leastLast = 20 // columns that the last cell of a row has, however narrow the terminal
 	gap       = 2  // between columns
 )
 
@@ -50,37 +49,61 @@ func widthOf(w io.Writer) int {
 
 // table lays rows out for a terminal of that width, or for none where it is 0.
 func table(w io.Writer, width int, rows [][]string) error {
-	most := max(width/cellShare, leastCell)
-	laid := make([][][]string, len(rows)) // the lines of each cell
-	widths := make([]int, len(rows[0])-1) // the last column needs none
-	last := width - 1
+	clean := make([][]string, len(rows))
+	widths := make([]int, len(rows[0]))
 	for i, row := range rows {
-		laid[i] = make([][]string, len(row))
 		for column, cell := range row {
-			lines := []string{strings.ReplaceAll(Clean(strings.ReplaceAll(cell, "\n", " ")), "\t", " ")}
-			if column < len(widths) {
-				if width > 0 {
-					lines = chunks(lines[0], most)
-				}
-				for _, line := range lines {
-					widths[column] = max(widths[column], displaywidth.String(line))
-				}
+			cell = strings.ReplaceAll(Clean(strings.ReplaceAll(cell, "\n", " ")), "\t", " ")
+			clean[i] = append(clean[i], cell)
+			widths[column] = max(widths[column], displaywidth.String(cell))
+		}
+	}
+	if width > 0 {
+		fit(widths, width-1)
+	}
+	for _, row := range clean {
+		cells := make([][]string, len(row)) // the lines of each
+		for column, cell := range row {
+			if column == len(row)-1 && width > 0 {
+				cells[column] = strings.Split(wordwrap.WrapString(cell, uint(widths[column])), "\n")
+			} else {
+				cells[column] = chunks(cell, widths[column])
 			}
-			laid[i][column] = lines
 		}
-	}
-	for _, cell := range widths {
-		last -= cell + gap
-	}
-	for _, cells := range laid {
-		if end := &cells[len(cells)-1]; width > 0 {
-			*end = strings.Split(wordwrap.WrapString((*end)[0], uint(max(last, leastLast))), "\n")
-		}
-		if err := writeRow(w, cells, widths); err != nil {
+		if err := writeRow(w, cells, widths[:len(widths)-1]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fit makes columns as narrow as they must be for a row to have no more than width: first the last, whose text has words to be
+// broken at, and then the widest of the others. The first keeps its width: it is a name to copy.
+func fit(widths []int, width int) {
+	end := len(widths) - 1
+	over := (len(widths)-1)*gap - width
+	for _, cell := range widths {
+		over += cell
+	}
+	narrow := func(least int) {
+		by := max(min(over, widths[end]-max(least, leastLast)), 0)
+		widths[end] -= by
+		over -= by
+	}
+	if enough := widths[end] - over; enough >= width/3 {
+		narrow(enough) // and no other column need be cut
+	}
+	narrow(width / 2)
+	for over > 0 && end > 1 {
+		middle := widths[1:end]
+		widest := 1 + slices.Index(middle, slices.Max(middle))
+		if widths[widest] <= leastCell {
+			break
+		}
+		widths[widest]--
+		over--
+	}
+	narrow(leastLast)
 }
 
 // writeRow writes cells side by side, in as many lines as the highest has.

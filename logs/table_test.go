@@ -21,11 +21,16 @@ a     /a/path/that/is/longer/than/its/share/of/it  some words that go on until t
 b                                                  a colour and a line break
 `},
 		{60, `
-NAME  VALUE                 MEANING
-a     /a/path/that/is/long  some words that go on until the
-      er/than/its/share/of  terminal ends, and beyond
-      /it
-b                           a colour and a line break
+NAME  VALUE                   MEANING
+a     /a/path/that/is/longer  some words that go on until
+      /than/its/share/of/it   the terminal ends, and beyond
+b                             a colour and a line break
+`},
+		{90, `
+NAME  VALUE                                        MEANING
+a     /a/path/that/is/longer/than/its/share/of/it  some words that go on until the
+                                                   terminal ends, and beyond
+b                                                  a colour and a line break
 `},
 		{10, `
 NAME  VALUE                 MEANING
@@ -64,11 +69,10 @@ NAME  VALUE                                      MEANING
 É     a日本語日本語日本語日12345678901234567890  others
 `},
 		{50, `
-NAME  VALUE                 MEANING
-日本  日本語                some words
-É     a日本語日本語日本語   others
-      日123456789012345678
-      90
+NAME  VALUE                            MEANING
+日本  日本語                           some words
+É     a日本語日本語日本語日1234567890  others
+      1234567890
 `},
 	} {
 		var text strings.Builder

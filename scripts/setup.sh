@@ -33,6 +33,8 @@ apply() {
 		sudo -n install -d -m 0755 -o "$EUID" -- "$stamps"
 	fi
 	local stamp=$stamps/$setup_stamp as_subreaper
+	# shellcheck disable=SC2016 # for the script's shell
+	local where='case $- in *e*) printf "  line %s of %s: exit status %s\n" "$LINENO" "$0" "$?" >&2 ;; esac'
 	find_subreaper
 	rm -f -- "$stamp"
 	cd
@@ -44,8 +46,9 @@ apply() {
 		export DVM_NAME DVM_VM DVM_LIMA_NAME DVM_USER DVM_CODE_DIR DVM_PORTS DVM_SUBUID_COUNT DVM_SUBGID_COUNT
 		set -- "$setup_name" "$setup_body"
 		eval "$setup_secrets"
+		# What ends the script says in which line it stands, which what the script goes on after does not.
 		# shellcheck disable=SC2016 # for the inner shell
-		exec "${as_subreaper[@]}" bash -Eeuo pipefail -c 'eval "exec 6<&-; $(</dev/fd/6)"' "$1" 6<<<"$2"
+		exec "${as_subreaper[@]}" bash -Eeuo pipefail -c 'trap '"'$where'"' ERR; eval "exec 6<&-; $(</dev/fd/6)"' "$1" 6<<<"$2"
 	)
 	exec 2>&9 9>&-
 	printf '%s %q\n' "$setup_hash" "$setup_id" >"$stamp.new"

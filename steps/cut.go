@@ -16,8 +16,19 @@ func Cut(client *lima.Client, vm config.VM, result Result, cause error) error {
 			where = "in " + step.Step
 		}
 	}
-	return engine.Advise(fmt.Errorf("%w, %s; %s", cause, where, left(client, vm.Instance)), "run the same command again: it goes on from there")
+	now := left(client, vm.Instance)
+	if now == vm.Instance+runs {
+		now += ", and what was done in it stays"
+	}
+	return engine.Advise(fmt.Errorf("%w, %s; %s", cause, where, now), "run the same command again: it goes on from there")
 }
+
+// CutShort is the error of a stop or removal that was cut short: with what there is now.
+func CutShort(client *lima.Client, vm config.VM, err error) error {
+	return fmt.Errorf("%w; %s", err, left(client, vm.Instance))
+}
+
+const runs = " runs"
 
 // left says what there is of an instance. limactl is not asked: it would take its time.
 func left(client *lima.Client, instance string) string {
@@ -32,5 +43,5 @@ func left(client *lima.Client, instance string) string {
 	case !client.Booted(instance):
 		return instance + " boots on by itself"
 	}
-	return instance + " runs, and what was done in it stays"
+	return instance + runs
 }

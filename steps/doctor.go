@@ -110,7 +110,11 @@ func (d *doctor) limactl(ctx context.Context) []Diagnosis {
 	}
 	version, err := d.lima.Version(ctx)
 	if err != nil {
-		return one(check, Bad, lima.Quote(append(slices.Clone(d.lima.Command), "--version")), "%s: %s", path, oneLine(err))
+		remedy := lima.Quote(append(slices.Clone(d.lima.Command), "--version"))
+		if advice, advised := errors.AsType[*engine.Advice](err); advised {
+			remedy = advice.Hint
+		}
+		return one(check, Bad, remedy, "%s: %s", path, oneLine(err))
 	}
 	found := one(check, Fine, "", "%s, %s", version, path)
 	switch old, known := lima.TooOld(version); {

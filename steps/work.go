@@ -102,7 +102,7 @@ func Idle(client *lima.Client, vm config.VM) (why string, err error) {
 	case !client.Alive(vm.Instance):
 		return stoppedAlready, nil
 	}
-	return "", nil
+	return "", client.Busy(vm.Instance)
 }
 
 // Stop stops a VM, and says what became of it. One that does not run, or does not exist, is no error. observe is told for

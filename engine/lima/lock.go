@@ -24,6 +24,7 @@ const (
 	lockPoll   = 100 * time.Millisecond
 	orphanPoll = time.Second // it takes a process
 	ownWords   = 3           // of dvm's command line that others may see
+	syncLock   = ".sync.lock"
 )
 
 // Lock is a kernel lock on a file in Lima's directory, so that dvm's with different state directories exclude each other.
@@ -62,7 +63,7 @@ func (h Holder) String() string {
 
 // SyncLock excludes another sync, stop or removal of the instance. waiting is told once for whom this one waits.
 func (c *Client) SyncLock(ctx context.Context, instance string, waiting func(Holder)) (*Lock, error) {
-	return c.lock(ctx, instance+".sync.lock", waiting)
+	return c.lock(ctx, instance+syncLock, waiting)
 }
 
 // TrySyncLock is SyncLock for what must not wait for a sync: where one is under way, it is named in the error. One of its own
@@ -75,12 +76,33 @@ func (c *Client) TrySyncLock(ctx context.Context, instance string, waiting func(
 			waiting(holder)
 			return
 		}
-		err := fmt.Errorf("%s is at work on %s", holder, instance)
-		if holder.PID != 0 {
-			err = engine.Advise(err, "once it has ended, run the same command again; to end it now: kill %d", holder.PID)
-		}
-		stop(err)
+		stop(atWork(holder, instance))
 	})
+}
+
+func atWork(holder Holder, instance string) error {
+	err := fmt.Errorf("%s is at work on %s", holder, instance)
+	if holder.PID != 0 {
+		err = engine.Advise(err, "once it has ended, run the same command again; to end it now: kill %d", holder.PID)
+	}
+	return err
+}
+
+// Busy is the error of TrySyncLock as things are, or nil. It holds nothing, and makes nothing.
+func (c *Client) Busy(instance string) error {
+	path := filepath.Join(c.lockDir(), instance+syncLock)
+	if _, err := os.Stat(path); err != nil {
+		return nil // nobody has had it yet
+	}
+	look := flock.New(path)
+	defer look.Close()
+	if free, err := look.TryRLock(); free || err != nil {
+		return err
+	}
+	if holder := readNote(path).Holder; !holder.ends() {
+		return atWork(holder, instance)
+	}
+	return nil
 }
 
 // StartLock excludes whoever else starts, stops or deletes the instance: two starts at once hang Lima, and two creations
