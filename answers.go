@@ -113,7 +113,7 @@ func help(topic []string, stdout io.Writer) error {
 		}
 		return logs.Text(stdout, config.Rules()...)
 	}
-	rows := [][]string{{"dvm VM...", "the same as dvm sync VM..."}}
+	rows := [][]string{{"dvm VM...", "the same as dvm sync VM..."}, {"dvm", "dvm sync where DVM_NAME is set, else dvm ls"}}
 	for _, verb := range config.Verbs() {
 		rows = append(rows, []string{strings.TrimSpace("dvm " + verb.Name + " " + verb.Args), verb.Meaning})
 	}

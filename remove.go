@@ -32,7 +32,8 @@ func (v verb) remove(ctx context.Context) error {
 		return exists || err != nil
 	}
 	if !cfg.Yes && !asks && !cfg.DryRun && slices.ContainsFunc(cfg.VMs, there) {
-		return config.Problems{{Where: "DVM_YES", Err: errors.New("wants 1 to delete a VM where nobody can be asked; it is not set")}}
+		err := config.Problems{{Where: "DVM_YES", Err: errors.New("wants 1 to delete a VM where nobody can be asked; it is not set")}}
+		return engine.Advise(err, "DVM_YES=1 %s", lima.Quote(append([]string{"dvm", "rm"}, v.args...)))
 	}
 	answers := &answers{from: bufio.NewReader(os.Stdin)}
 	results := logs.JSONLines(v.stdout, cfg.JSON)

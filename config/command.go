@@ -43,7 +43,7 @@ func Verbs() []Verb {
 		{"cp", "SRC DST", "copy a file or directory; one side is VM:path", 2, 2, "copy scp", working + " DRY_RUN OUTPUT"},
 		{"ssh-config", "[VM]", "a Host block for editors, rsync and git over ssh", 0, 1, "", working},
 		{"ls", "", "the VMs", 0, 0, "list status ps", "OUTPUT"},
-		{"stop", "[VM...]", "stop", 0, many, "down halt suspend shutdown poweroff restart reload", "ALL JOBS TIMEOUT DRY_RUN OUTPUT"},
+		{"stop", "[VM...]", "shut down; the disk stays", 0, many, "down halt suspend shutdown poweroff restart reload", "ALL JOBS TIMEOUT DRY_RUN OUTPUT"},
 		{"rm", "[VM...]", "delete, after asking", 0, many, "delete remove destroy", "YES FORCE TIMEOUT DRY_RUN OUTPUT"},
 		{"logs", "[VM]", "the last run's logs", 0, 1, "", none},
 		{"env", "[VM]", "every variable: value, where it comes from, meaning", 0, 1, "", ""},
@@ -51,7 +51,7 @@ func Verbs() []Verb {
 		{"doctor", "", "is this host ready, and what to do if not", 0, 0, "", ""},
 		{"completion", "SHELL", "completion for bash, zsh or fish", 1, many, "", none},
 		{"version", "", "the version", 0, 0, "", none},
-		{"help", "[env]", "this page; env: every variable", 0, 1, "", none},
+		{"help", "[env]", "the commands; env: every variable", 0, 1, "", none},
 	}
 }
 
@@ -151,7 +151,11 @@ func (v *Verb) check(args []string) error {
 	if v.Args != "" {
 		expected = "the arguments " + v.Args
 	}
-	err := error(Problems{{Where: v.Name, Err: wants(expected, strings.Join(args, " "))}})
+	wrong := wants(expected, strings.Join(args, " "))
+	if len(args) == 0 {
+		wrong = fmt.Errorf("wants %s, got nothing", expected)
+	}
+	err := error(Problems{{Where: v.Name, Err: wrong}})
 	if v.Name == "ssh" && len(args) == 1 {
 		if err = adviseNamed(err, []string{v.Name, args[0]}); VMName(args[0]).check() == nil {
 			err = engine.Advise(err, "for a shell in the VM %s: %s", args[0], command([]string{"sh", args[0]}))

@@ -28,7 +28,7 @@ type Variables struct {
 	CPUs         Value[CPUs]       `envconfig:"DVM_CPUS" help:"common" scope:"vm" shown:"host cores minus a reserve (1 up to 4 cores, else 2), at least 2" flags:"cpu" desc:"vCPUs, at creation; later with DVM_RESIZE=1"`
 	Memory       Value[GiB]        `envconfig:"DVM_MEMORY" help:"common" scope:"vm" default:"2" flags:"mem m" desc:"GiB, at creation; later with DVM_RESIZE=1; 0.5 and 4GiB are accepted"`
 	Disk         Value[DiskGiB]    `envconfig:"DVM_DISK" help:"common" scope:"vm" default:"30" desc:"GiB, thin, at creation, at least 5; later with DVM_RESIZE=1, and only more"`
-	Ports        Value[Ports]      `envconfig:"DVM_PORTS" help:"common" scope:"vm" flags:"port p publish port-forward" desc:"host:guest pairs, separated by commas or spaces, kept true; none for none"`
+	Ports        Value[Ports]      `envconfig:"DVM_PORTS" help:"common" scope:"vm" flags:"port p publish port-forward" desc:"host:guest pairs, separated by commas or spaces, kept true; the word none removes all"`
 	PortsOnly    Value[Switch]     `envconfig:"DVM_PORTS_ONLY" scope:"vm" default:"0" desc:"1: nothing but DVM_PORTS leaves the guest (by default Lima forwards every listener to localhost); 0 opens it again"`
 	User         Value[UserName]   `envconfig:"DVM_USER" help:"common" scope:"vm" default:"developer" flags:"u" desc:"the guest user that owns the project"`
 	Sudo         Value[Switch]     `envconfig:"DVM_SUDO" scope:"vm" default:"0" desc:"1: that user may sudo without a password"`

@@ -68,11 +68,19 @@ func After(words []string) Next {
 		remote := strings.Contains(typed, ":") // what the guest holds is not asked for
 		return Next{VMs: len(before) < 2 && !remote, VMSuffix: ":", Paths: len(before) < 2 && !remote}
 	case "completion":
-		return fixed(before, typed, Shells()...)
+		var shells []Word
+		for _, shell := range Shells() {
+			shells = append(shells, Word{Text: shell})
+		}
+		return fixed(before, typed, shells)
 	case "help":
-		return fixed(before, typed, "env")
+		return fixed(before, typed, []Word{{"env", "every variable"}})
 	case "scripts":
-		return fixed(before, typed, scripts.Names()...)
+		var names []Word
+		for _, script := range scripts.BuiltIns() {
+			names = append(names, Word{script.Name, script.Meaning})
+		}
+		return fixed(before, typed, names)
 	}
 	if slices.ContainsFunc(config.Verbs(), func(v config.Verb) bool { return v.Name == verb }) {
 		return Next{}
@@ -92,10 +100,10 @@ func first(typed string) (next Next) {
 	return next
 }
 
-func fixed(before []string, typed string, words ...string) (next Next) {
+func fixed(before []string, typed string, words []Word) (next Next) {
 	for _, word := range words {
-		if len(before) == 0 && strings.HasPrefix(word, typed) {
-			next.Words = append(next.Words, Word{Text: word})
+		if len(before) == 0 && strings.HasPrefix(word.Text, typed) {
+			next.Words = append(next.Words, word)
 		}
 	}
 	return next

@@ -15,7 +15,7 @@ _dvm_quoted() {
 }
 
 _dvm() {
-	local line words word old=
+	local line words word old='' paths=''
 	COMPREPLY=()
 	((BASH_VERSINFO[0] > 3)) || old=1 # as macOS's, which has no compopt: quotes and spaces are put in here
 	# COMP_WORDS breaks words at colons, and would tear VM:path. Backslashes are the shell's own.
@@ -46,9 +46,8 @@ _dvm() {
 					printf -v line %q "$line"
 					[[ $line == */ ]] || line+=' '
 				fi
-				COMPREPLY+=("$line")
+				COMPREPLY+=("$line") paths=1
 			done < <(compgen -f -- "$word")
-			compopt -o filenames 2>/dev/null
 			continue
 		fi
 		line=${line%%$'\t'*}
@@ -59,6 +58,7 @@ _dvm() {
 		fi
 		COMPREPLY+=("$line")
 	done < <(command dvm completion next -- "${words[@]:1}" 2>/dev/null)
+	[[ -z $paths ]] || compopt -o filenames 2>/dev/null # which would have a backslash before the colon of a VM alone
 	return 0
 }
 

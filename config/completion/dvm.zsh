@@ -9,6 +9,7 @@ _dvm() {
     case $line in
       :paths) paths=1 ;;
       *:$'\t'*) remote+=("${line%%$'\t'*}") ;;
+      *$'\t') described+=("${line%%$'\t'*}") ;;
       *) described+=("${line%%$'\t'*}:${line#*$'\t'}") ;;
     esac
   done < <(command dvm completion next -- "${(@)words[2,CURRENT]}" 2>/dev/null)
