@@ -126,7 +126,7 @@ func Stop(ctx context.Context, client *lima.Client, vm config.VM, observe engine
 		return "", err
 	case found == nil:
 		return NoSuchVM, nil
-	case found.Status == lima.Stopped, !whole(found) && !client.Alive(vm.Instance):
+	case found.Status == lima.Stopped, (found.Status == "" || found.Config == nil) && !client.Alive(vm.Instance):
 		return stoppedAlready, nil
 	case found.Status == "":
 		return "", unreadable(client, vm.Instance)
