@@ -42,7 +42,7 @@ func (v verb) work(ctx context.Context, names []string, do func(context.Context,
 	defer cancel()
 	if err := v.await(ctx, client, vm); err != nil {
 		if ctx.Err() != nil {
-			err = fmt.Errorf("%s %s: %w", v.name, vm.Name, err)
+			err = failed(ctx, v.name, vm, err)
 		}
 		return v.adviseMeant(err)
 	}

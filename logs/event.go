@@ -74,6 +74,14 @@ func writeSummary(w io.Writer, vm string, end engine.Event, report engine.Report
 	withError(withTexts(line, end, extra{}), end.Err, end.Status).Send()
 }
 
+// ending is the event without a step that ends a VM: in that state, or failed where there is an error.
+func ending(state engine.State, err error, mask *Mask) engine.Event {
+	if err != nil {
+		state = engine.Failed
+	}
+	return cleaned(engine.Event{State: state, Err: err}, mask)
+}
+
 // NotBegun writes that nothing was done with a VM, as its one JSON object.
 func NotBegun(w io.Writer, vm string, err error) {
 	writeSummary(w, vm, cleaned(engine.Event{State: "not_begun", Err: err}, nil), engine.Report{}, nil)

@@ -50,11 +50,7 @@ func (p Plan) Show(vm, create string, report engine.Report, events []engine.Even
 		}
 	}
 	if p.JSON {
-		end := engine.Event{State: "planned"}
-		if err != nil {
-			end = cleaned(engine.Event{State: engine.Failed, Err: err}, mask)
-		}
-		writeSummary(objects, vm, end, report, []engine.State{engine.OK, engine.Change, engine.Unknown, engine.Failed, engine.NotRun})
+		writeSummary(objects, vm, ending("planned", err, mask), report, []engine.State{engine.OK, engine.Change, engine.Unknown, engine.Failed, engine.NotRun})
 	}
 	return objects.Err()
 }

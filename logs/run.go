@@ -234,14 +234,12 @@ func (r *Run) End(report engine.Report, err error) {
 	r.mu.Lock()
 	r.ended = true
 	r.mu.Unlock()
-	end := engine.Event{State: "ready"}
 	if err != nil {
-		end = cleaned(engine.Event{State: engine.Failed, Err: err}, r.mask)
 		r.explain(report, err)
 	} else {
 		r.term.Line("%s ready: %s", r.vm, summary(report))
 	}
-	r.problem.note(r.journal.Conclude(report, end))
+	r.problem.note(r.journal.Conclude(report, ending("ready", err, r.mask)))
 	r.problem.note(r.journal.Close())
 	if err := r.problem.err; err != nil {
 		r.term.Warn(r.vm + ": its log is not whole: " + strings.ReplaceAll(err.Error(), "\n", "; "))

@@ -81,7 +81,7 @@ func table(w io.Writer, width int, rows [][]string) error {
 // broken at, and then the widest of the others. The first keeps its width: it is a name to copy.
 func fit(widths []int, width int) {
 	end := len(widths) - 1
-	over := (len(widths)-1)*gap - width
+	over := end*gap - width
 	for _, cell := range widths {
 		over += cell
 	}

@@ -16,8 +16,8 @@ func Cut(client *lima.Client, vm config.VM, result Result, cause error) error {
 			where = "in " + step.Step
 		}
 	}
-	now := left(client, vm.Instance)
-	if now == vm.Instance+runs {
+	now, runs := left(client, vm.Instance)
+	if runs {
 		now += ", and what was done in it stays"
 	}
 	return engine.Advise(fmt.Errorf("%w, %s; %s", cause, where, now), "run the same command again: it goes on from there")
@@ -25,23 +25,22 @@ func Cut(client *lima.Client, vm config.VM, result Result, cause error) error {
 
 // CutShort is the error of a stop or removal that was cut short: with what there is now.
 func CutShort(client *lima.Client, vm config.VM, err error) error {
-	return fmt.Errorf("%w; %s", err, left(client, vm.Instance))
+	now, _ := left(client, vm.Instance)
+	return fmt.Errorf("%w; %s", err, now)
 }
 
-const runs = " runs"
-
-// left says what there is of an instance. limactl is not asked: it would take its time.
-func left(client *lima.Client, instance string) string {
+// left says what there is of an instance, and whether it runs and has booted. limactl is not asked: it would take its time.
+func left(client *lima.Client, instance string) (now string, runs bool) {
 	exists, err := client.Exists(instance)
 	switch {
 	case err != nil:
-		return err.Error()
+		return err.Error(), false
 	case !exists:
-		return "there is no " + instance
+		return "there is no " + instance, false
 	case !client.Alive(instance):
-		return instance + " does not run"
+		return instance + " does not run", false
 	case !client.Booted(instance):
-		return instance + " boots on by itself"
+		return instance + " boots on by itself", false
 	}
-	return instance + runs
+	return instance + " runs", true
 }

@@ -225,7 +225,7 @@ func (c *Client) runWith(ctx context.Context, args []string, stdin io.Reader, lo
 	}
 	stderr.flush()
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
-		err := error(&CommandError{Args: args, Code: cmd.ProcessState.ExitCode(), Tail: stderr.lines, err: err})
+		err = &CommandError{Args: args, Code: cmd.ProcessState.ExitCode(), Tail: stderr.lines, err: err}
 		if strings.Contains(err.Error(), "must not run as the root user") {
 			err = engine.Advise(err, "run dvm as yourself, without sudo")
 		}

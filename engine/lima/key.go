@@ -78,7 +78,7 @@ func (c *Client) awaitKey(ctx context.Context) {
 
 // awaitStarts waits for every limactl that has outlived a dvm which was killed before there was a key.
 func (c *Client) awaitStarts(ctx context.Context) error {
-	locks, err := glob(c.lockDir(), "*.start.lock")
+	locks, err := glob(c.lockDir(), "*"+startLock)
 	for _, path := range locks {
 		err = errors.Join(err, awaitOrphan(ctx, readNote(path).Running, unheard))
 	}

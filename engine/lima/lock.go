@@ -25,6 +25,7 @@ const (
 	orphanPoll = time.Second // it takes a process
 	ownWords   = 3           // of dvm's command line that others may see
 	syncLock   = ".sync.lock"
+	startLock  = ".start.lock"
 )
 
 // Lock is a kernel lock on a file in Lima's directory, so that dvm's with different state directories exclude each other.
@@ -108,7 +109,7 @@ func (c *Client) Busy(instance string) error {
 // StartLock excludes whoever else starts, stops or deletes the instance: two starts at once hang Lima, and two creations
 // delete each other's directory. Its holder looks at the instance again before acting.
 func (c *Client) StartLock(ctx context.Context, instance string, waiting func(Holder)) (*Lock, error) {
-	return c.lock(ctx, instance+".start.lock", waiting)
+	return c.lock(ctx, instance+startLock, waiting)
 }
 
 func (c *Client) lock(ctx context.Context, name string, waiting func(Holder)) (*Lock, error) {
